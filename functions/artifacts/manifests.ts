@@ -1,0 +1,104 @@
+/** Schemas of the two manifests (formatVersion 1): what a base is, and what an adapter version is. Data only. */
+import { z } from 'zod';
+import { AdapterName, BaseName, Digest, TaskName } from './names.ts';
+
+const FileRef = z.object({ sha256: Digest, bytes: z.number().int().nonnegative() });
+export type FileRef = z.infer<typeof FileRef>;
+
+/** A linear layer of an encoder layer: query, key, value, attention output, FFN up, FFN down. */
+export const targetModules = ['q', 'k', 'v', 'o', 'u', 'd'] as const;
+export const TargetModule = z.enum(targetModules);
+export type TargetModule = z.infer<typeof TargetModule>;
+
+/**
+ * A head turns hidden states [batch, tokens, hidden] into logits.
+ * `pooled`: one vector a row (mean over tokens, or the first token), optionally through dense + tanh, then linear.
+ * `token`: linear on every token.
+ */
+export const Head = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('pooled'), pooling: z.enum(['mean', 'cls']), dense: z.boolean() }),
+  z.object({ kind: z.literal('token') }),
+]);
+export type Head = z.infer<typeof Head>;
+
+export const EncoderConfig = z.object({
+  family: z.string(),
+  hiddenSize: z.number().int().positive(),
+  layers: z.number().int().positive(),
+  heads: z.number().int().positive(),
+  intermediateSize: z.number().int().positive(),
+  vocabularySize: z.number().int().positive(),
+  maxPositions: z.number().int().positive(),
+  /** Position id of the first token: 0 for BERT, padId + 1 for RoBERTa. */
+  positionOffset: z.number().int().nonnegative(),
+  tokenTypes: z.number().int().nonnegative(),
+  layerNormEpsilon: z.number().positive(),
+  activation: z.enum(['gelu', 'relu']),
+});
+export type EncoderConfig = z.infer<typeof EncoderConfig>;
+
+export const BaseManifest = z.object({
+  formatVersion: z.literal(1),
+  name: BaseName,
+  /**
+   * What an adapter depends on: digest of the encoder config, the tokenizer and the source weights. Graphs and precision
+   * can be rebuilt without orphaning adapters.
+   */
+  digest: Digest,
+  config: EncoderConfig,
+  /** How the checkpoint was trained to pool, from 1_Pooling/config.json; `cls` where nothing is said. */
+  pooling: z.enum(['mean', 'cls']),
+  precision: z.enum(['fp32']),
+  /** `source` is tokenizer.json; its digest is the tokenizer digest. `compiled` is what is mapped at start. */
+  tokenizer: z.object({ source: FileRef, compiled: FileRef }),
+  weights: FileRef,
+  /** Serving graphs by `<head>.<modules>`, e.g. `pooled-mean.qv`. All share the weights file. */
+  graphs: z.record(z.string(), FileRef),
+  licence: z.string(),
+  source: z.object({ location: z.string(), sha256: Digest }),
+});
+export type BaseManifest = z.infer<typeof BaseManifest>;
+
+export const Metrics = z.record(z.string(), z.number());
+export type Metrics = z.infer<typeof Metrics>;
+
+export const AdapterManifest = z.object({
+  formatVersion: z.literal(1),
+  task: TaskName,
+  /** Class labels, or IOB2 tags, in the order of the logits; `start` and `end` for question answering. */
+  labels: z.array(z.string()).min(1).max(10_000),
+  base: z.object({ name: BaseName, digest: Digest, tokenizer: Digest }),
+  /** Tokens of one window, special tokens counted, and tokens that neighbouring windows share. */
+  maxLength: z.number().int().min(8),
+  stride: z.number().int().nonnegative(),
+  lora: z.object({
+    rank: z.number().int().min(1).max(64),
+    alpha: z.number().positive(),
+    targetModules: z.array(TargetModule).min(1),
+  }),
+  head: Head,
+  quantization: z.enum(['int8', 'float16', 'float32']),
+  /** `trained`: float32 adapter. `served`: the stored tensors. Both through the served path. */
+  metrics: z.object({ trained: Metrics, served: Metrics }),
+  training: z.object({
+    config: z.record(z.string(), z.unknown()),
+    seed: z.number().int(),
+    engine: z.string(),
+    dataset: Digest,
+  }),
+  files: z.object({ 'adapter.safetensors': FileRef }),
+});
+export type AdapterManifest = z.infer<typeof AdapterManifest>;
+
+export const Alias = z.object({ digest: Digest, previous: Digest.nullable(), updatedAt: z.iso.datetime() });
+export type Alias = z.infer<typeof Alias>;
+
+export const ApiKeyRecord = z.object({
+  tenant: z.string(),
+  scopes: z.array(z.enum(['predict', 'push', 'admin'])),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().nullable(),
+});
+export type ApiKeyRecord = z.infer<typeof ApiKeyRecord>;
+
+export { AdapterName };

@@ -1,0 +1,31 @@
+/**
+ * The seam every piece of state goes through: a flat map from key to bytes with conditional writes.
+ * Knows nothing of tenants or artifacts. Implementations: directory.ts, s3.ts; both pass test/store.cases.ts.
+ */
+
+export interface StoredObject {
+  bytes: Uint8Array;
+  /** Opaque version of the object; equal etags mean equal bytes under one key. */
+  etag: string;
+}
+
+/** `absent`: only where no object is there. `etag`: only where the object still has this etag. */
+export type WriteCondition = { absent: true } | { etag: string };
+
+export interface Store {
+  /** The URL it was opened from, for messages: `file:/abs/dir` or `s3://bucket/prefix`. */
+  readonly url: string;
+  /** The object under `key`, or undefined where none is there. */
+  get(key: string): Promise<StoredObject | undefined>;
+  /**
+   * Writes whole or not at all and returns the new etag.
+   * @throws VeneerError `conflict` where `condition` does not hold; exactly one of racing conditional writers wins.
+   */
+  put(key: string, bytes: Uint8Array, condition?: WriteCondition): Promise<string>;
+  /** Keys that start with `prefix`, in ascending order of their UTF-8 bytes. */
+  list(prefix: string): AsyncIterable<string>;
+  /** Removes the object; nothing happens where none is there. */
+  delete(key: string): Promise<void>;
+  /** Absolute path of the object's file where the store is a directory on this machine (the file may be absent). */
+  localPath?(key: string): string;
+}
