@@ -1,0 +1,135 @@
+/**
+ * The closed set of primitives every model, loss and gradient is written in, with their attributes and their shape rules.
+ * Whoever gives an op a meaning (gradient.ts, onnx.ts, the tfjs engine) holds one exhaustive table over `OpName`.
+ */
+import { broadcast, type Dim, product, type Shape, sameShape } from './shape.ts';
+
+export type DType = 'float32' | 'int32';
+
+export interface TensorType {
+  dtype: DType;
+  shape: Shape;
+}
+
+/** Attributes by op. Axes count from the front. */
+export interface Attributes {
+  /** Fed at every run. */
+  input: { name: string; dtype: DType; shape: Shape };
+  /** Frozen tensor of the base, by its name in the weights file. */
+  weight: { name: string; shape: Shape };
+  /** Small literal. */
+  constant: { data: readonly number[]; shape: Shape; dtype: DType };
+  add: object;
+  sub: object;
+  mul: object;
+  div: object;
+  exp: object;
+  erf: object;
+  tanh: object;
+  sigmoid: object;
+  /** log(1 + exp(x)), without overflow. */
+  softplus: object;
+  relu: object;
+  /** 1 where x > 0, else 0. */
+  step: object;
+  /** x * Phi(x), the exact (erf) form. https://arxiv.org/abs/1606.08415 */
+  gelu: object;
+  /** alpha * op(a) op(b) [+ c]; c broadcasts to the result. a and b have equal rank (2 or more). */
+  matmul: { transA: boolean; transB: boolean; alpha: number };
+  transpose: { perm: readonly number[] };
+  reshape: { shape: Shape };
+  concat: { axis: number };
+  /** Several results: pieces of these sizes along `axis`. */
+  split: { axis: number; sizes: readonly number[] };
+  /** Sum over axes, kept with size 1. */
+  sum: { axes: readonly number[] };
+  expand: { shape: Shape };
+  /** Rows of a table [rows, width] by int32 indices [...]: [..., width]. */
+  gather: object;
+  /** Adjoint of gather: sums rows [..., width] into a zero table [rows, width] at the indices. */
+  scatterAdd: { rows: number };
+  /** Over the last axis. */
+  softmax: object;
+  /** Over the last axis. */
+  logSoftmax: object;
+  /** Over the last axis. Results: y, mean [..., 1], 1 / standard deviation [..., 1]. https://arxiv.org/abs/1607.06450 */
+  layerNorm: { epsilon: number };
+}
+
+export type OpName = keyof Attributes;
+
+type ShapeRule<Op extends OpName> = (inputs: readonly TensorType[], attributes: Attributes[Op]) => TensorType[];
+
+const like = (inputs: readonly TensorType[]): TensorType[] => [inputs[0]!];
+const elementwise = ([a, b]: readonly TensorType[]): TensorType[] => [
+  { dtype: a!.dtype, shape: broadcast(a!.shape, b!.shape) },
+];
+
+function matmulShape([a, b, c]: readonly TensorType[], { transA, transB }: Attributes['matmul']): TensorType[] {
+  const [ra, rb] = [a!.shape.length, b!.shape.length];
+  if (ra !== rb || ra < 2)
+    throw new Error(`matmul of [${a!.shape}] and [${b!.shape}]: ranks must be equal, 2 or more`);
+  const [m, ka] = transA ? [a!.shape[ra - 1]!, a!.shape[ra - 2]!] : [a!.shape[ra - 2]!, a!.shape[ra - 1]!];
+  const [kb, n] = transB ? [b!.shape[rb - 1]!, b!.shape[rb - 2]!] : [b!.shape[rb - 2]!, b!.shape[rb - 1]!];
+  if (ka !== kb)
+    throw new Error(`matmul of [${a!.shape}] and [${b!.shape}]: inner dimensions ${ka} and ${kb} differ`);
+  const shape = [...broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m, n];
+  if (c && !sameShape(broadcast(shape, c.shape), shape))
+    throw new Error(`matmul: [${c.shape}] does not add to [${shape}]`);
+  return [{ dtype: 'float32', shape }];
+}
+
+/** Types of an op's results; throws a plain Error on a malformed graph, which is a bug of whoever built it. */
+export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
+  input: (_, { dtype, shape }) => [{ dtype, shape }],
+  weight: (_, { shape }) => [{ dtype: 'float32', shape }],
+  constant: (_, { dtype, shape }) => [{ dtype, shape }],
+  add: elementwise,
+  sub: elementwise,
+  mul: elementwise,
+  div: elementwise,
+  exp: like,
+  erf: like,
+  tanh: like,
+  sigmoid: like,
+  softplus: like,
+  relu: like,
+  step: like,
+  gelu: like,
+  softmax: like,
+  logSoftmax: like,
+  matmul: matmulShape,
+  transpose: ([x], { perm }) => [{ dtype: x!.dtype, shape: perm.map(axis => x!.shape[axis]!) }],
+  reshape: ([x], { shape }) => {
+    if (product(shape) !== product(x!.shape)) throw new Error(`cannot reshape [${x!.shape}] to [${shape}]`);
+    return [{ dtype: x!.dtype, shape }];
+  },
+  concat: (inputs, { axis }) => {
+    const sizes = inputs.map(input => input.shape[axis] as number);
+    const shape: Dim[] = [...inputs[0]!.shape];
+    shape[axis] = sizes.reduce((sum, size) => sum + size, 0);
+    return [{ dtype: inputs[0]!.dtype, shape }];
+  },
+  split: ([x], { axis, sizes }) => {
+    if (sizes.reduce((sum, size) => sum + size, 0) !== x!.shape[axis])
+      throw new Error(`split of [${x!.shape}] on axis ${axis} into ${sizes}`);
+    return sizes.map(size => ({
+      dtype: x!.dtype,
+      shape: x!.shape.map((dim, i) => (i === axis ? size : dim)),
+    }));
+  },
+  sum: ([x], { axes }) => [
+    { dtype: x!.dtype, shape: x!.shape.map((dim, i) => (axes.includes(i) ? 1 : dim)) },
+  ],
+  expand: ([x], { shape }) => {
+    if (!sameShape(broadcast(x!.shape, shape), shape))
+      throw new Error(`cannot expand [${x!.shape}] to [${shape}]`);
+    return [{ dtype: x!.dtype, shape }];
+  },
+  gather: ([table, indices]) => [{ dtype: table!.dtype, shape: [...indices!.shape, table!.shape[1]!] }],
+  scatterAdd: ([rows], { rows: count }) => [{ dtype: rows!.dtype, shape: [count, rows!.shape.at(-1)!] }],
+  layerNorm: ([x]) => {
+    const reduced = { dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), 1] };
+    return [x!, reduced, reduced];
+  },
+};
