@@ -18,7 +18,11 @@ export interface Pooler {
   bias: Float32Array;
 }
 
-export function headParameters(config: EncoderConfig, { task, head, labels }: HeadSpec, pooler?: Pooler): Parameter[] {
+export function headParameters(
+  config: EncoderConfig,
+  { task, head, labels }: HeadSpec,
+  pooler?: Pooler,
+): Parameter[] {
   const { hiddenSize: h, family } = config;
   const names = headNames(family, task);
   const limit = { uniform: 1 / Math.sqrt(h) };

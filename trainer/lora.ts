@@ -19,7 +19,10 @@ export interface LoraSpec {
 export function frozenLinear(g: Graph, config: EncoderConfig, layer: number, module: TargetModule) {
   const path = familyNames(config.family).module(layer, module);
   const widths = moduleWidths(config, module);
-  return { weight: g.weight(`${path}.weight`, [widths.out, widths.in]), bias: g.weight(`${path}.bias`, [widths.out]) };
+  return {
+    weight: g.weight(`${path}.weight`, [widths.out, widths.in]),
+    bias: g.weight(`${path}.bias`, [widths.out]),
+  };
 }
 
 /** A starts uniform in +-1/sqrt(in) (kaiming_uniform with a = sqrt 5, as PEFT), B at zero. */
@@ -37,7 +40,11 @@ export function loraParameters(config: EncoderConfig, { rank, targetModules }: L
 }
 
 /** Linear layers with LoRA merged into the weights of the target modules. */
-export function mergedProject(config: EncoderConfig, spec: LoraSpec, parameters: ReadonlyMap<string, Value>): Project {
+export function mergedProject(
+  config: EncoderConfig,
+  spec: LoraSpec,
+  parameters: ReadonlyMap<string, Value>,
+): Project {
   return ({ g, layer, modules, x }) =>
     modules.map(module => {
       const { weight, bias } = frozenLinear(g, config, layer, module);

@@ -41,5 +41,7 @@ export function initialValues(layout: Layout, random: Counter): Float32Array {
 
 /** Views of one flat vector, by name. */
 export function views(layout: Layout, flat: Float32Array): Map<string, Float32Array> {
-  return new Map(layout.parameters.map(({ name, offset, size }) => [name, flat.subarray(offset, offset + size)]));
+  return new Map(
+    layout.parameters.map(({ name, offset, size }) => [name, flat.subarray(offset, offset + size)]),
+  );
 }

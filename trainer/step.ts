@@ -5,8 +5,8 @@ import { Graph } from './graph/graph.ts';
 import type { Value } from './graph/value.ts';
 import { type HeadSpec, headLogits, headParameters, lossOf, type Pooler } from './heads.ts';
 import { type LoraSpec, loraParameters, mergedProject } from './lora.ts';
-import { encoderInputs } from './models/family.ts';
 import { familyOf } from './models/families.ts';
+import { encoderInputs } from './models/family.ts';
 import { type Layout, layoutOf } from './parameters.ts';
 
 export interface StepSpec {

@@ -1,6 +1,6 @@
 /** Schemas of the two manifests (formatVersion 1): what a base is, and what an adapter version is. Data only. */
 import { z } from 'zod';
-import { AdapterName, BaseName, Digest, TaskName } from './names.ts';
+import { BaseName, Digest, TaskName } from './names.ts';
 
 const FileRef = z.object({ sha256: Digest, bytes: z.number().int().nonnegative() });
 export type FileRef = z.infer<typeof FileRef>;
@@ -77,6 +77,8 @@ export const AdapterManifest = z.object({
     targetModules: z.array(TargetModule).min(1),
   }),
   head: Head,
+  /** Question answering: whether it learned from questions without an answer, and so may answer "none". */
+  unanswerable: z.boolean(),
   quantization: z.enum(['int8', 'float16', 'float32']),
   /** `trained`: float32 adapter. `served`: the stored tensors. Both through the served path. */
   metrics: z.object({ trained: Metrics, served: Metrics }),
@@ -100,5 +102,3 @@ export const ApiKeyRecord = z.object({
   expiresAt: z.iso.datetime().nullable(),
 });
 export type ApiKeyRecord = z.infer<typeof ApiKeyRecord>;
-
-export { AdapterName };

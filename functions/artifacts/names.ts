@@ -5,13 +5,18 @@ import { VeneerError } from '../error.ts';
 const name = (what: string) =>
   z
     .string()
-    .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, `${what}: 1 to 63 lower-case letters, digits and inner dashes`);
+    .regex(
+      /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+      `${what}: 1 to 63 lower-case letters, digits and inner dashes`,
+    );
 
 export const TenantName = name('a tenant name');
 export const AdapterName = name('an adapter name');
 export const AliasName = name('an alias');
 export const BaseName = name('a base name');
-export const Digest = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest has 64 lower-case hexadecimal digits');
+export const Digest = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest has 64 lower-case hexadecimal digits');
 
 export const tasks = ['classification', 'sequence-labeling', 'question-answering'] as const;
 export const TaskName = z.enum(tasks);
@@ -26,7 +31,10 @@ export function parseReference(text: string): AdapterReference {
   const head = at < 0 ? text : text.slice(0, at);
   const tail = at < 0 ? 'live' : text.slice(at + 1);
   const digest = tail.startsWith('sha256:') ? tail.slice(7) : undefined;
-  if (!AdapterName.safeParse(head).success || !(digest === undefined ? AliasName.safeParse(tail) : Digest.safeParse(digest)).success)
+  if (
+    !AdapterName.safeParse(head).success ||
+    !(digest === undefined ? AliasName.safeParse(tail) : Digest.safeParse(digest)).success
+  )
     throw new VeneerError(
       'invalid_request',
       `${JSON.stringify(text.slice(0, 160))} is no adapter reference: write name, name@alias or name@sha256:<64 hex digits>`,

@@ -1,6 +1,6 @@
 /** What the readers make of a file: examples of one task, each with where it came from. Knows nothing of models. */
 
-/** `file:line`, for messages. */
+/** `file:line` of the record's first line, or `file:<JSON path>` in a JSON document; for messages. */
 export type Where = string;
 
 export interface ClassificationExample {
@@ -37,6 +37,8 @@ export interface Skipped {
 export interface Split<Example> {
   examples: Example[];
   skipped: Skipped[];
+  /** What the reader decided for itself (columns guessed, tag scheme converted), one sentence each, for the log. */
+  notes?: string[];
   /** SHA-256 of the file's bytes. */
   digest: string;
 }

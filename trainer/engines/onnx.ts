@@ -10,13 +10,17 @@ type Answer = { ready: true } | { outputs: Record<string, HostTensor> } | { erro
 
 /** The worker's bundle: from dist/ itself, or from sources (tests) in the dist/ that the build made of them. */
 const workerUrl = new URL(
-  import.meta.url.endsWith('.ts') ? '../../dist/trainer/engines/onnx-worker.js' : workerFromBundle(import.meta.url),
+  import.meta.url.endsWith('.ts')
+    ? '../../dist/trainer/engines/onnx-worker.js'
+    : workerFromBundle(import.meta.url),
   import.meta.url,
 );
 
 /** dist/ holds entries in folders and shared chunks at its top. */
 function workerFromBundle(url: string): string {
-  return new URL('..', url).pathname.endsWith('/dist/') ? './engines/onnx-worker.js' : './trainer/engines/onnx-worker.js';
+  return new URL('..', url).pathname.endsWith('/dist/')
+    ? './engines/onnx-worker.js'
+    : './trainer/engines/onnx-worker.js';
 }
 
 async function compile({ outputs, weights }: ProgramSource, threads: number): Promise<Program> {

@@ -2,11 +2,11 @@
  * The tfjs engine: interprets the graph with TensorFlow.js ops, whichever backend the given module has. It shares nothing
  * with the ONNX lowering but the graph, so it is the oracle that engine is checked against.
  */
-import { open } from 'node:fs/promises';
 import type * as TensorFlow from '@tensorflow/tfjs';
 import type { OpName } from '../graph/ops.ts';
 import { bind, evaluate, type Shape } from '../graph/shape.ts';
 import { type Node, topologicalOrder, type Value } from '../graph/value.ts';
+import { readWeight } from '../weights.ts';
 import type { Engine, HostTensor, Program, ProgramSource } from './engine.ts';
 
 type Tf = typeof TensorFlow;
@@ -31,7 +31,9 @@ const binary =
 const kernels: { [Op in OpName]: Kernel<Op> } = {
   input: ({ inputs }, { attributes: { name } }) => [inputs[name]!],
   weight: ({ weights }, { attributes: { name } }) => [weights.get(name)!],
-  constant: ({ tf }, { attributes: { data, shape, dtype } }) => [tf.tensor([...data], shape as number[], dtype)],
+  constant: ({ tf }, { attributes: { data, shape, dtype } }) => [
+    tf.tensor([...data], shape as number[], dtype),
+  ],
   add: binary((tf, a, b) => tf.add(a, b)),
   sub: binary((tf, a, b) => tf.sub(a, b)),
   mul: binary((tf, a, b) => tf.mul(a, b)),
@@ -59,7 +61,9 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
   gather: ({ tf }, _, [table, indices]) => [tf.gather(table!, indices! as TensorFlow.Tensor1D)],
   scatterAdd: ({ tf }, { attributes: { rows }, outputs }, [x, indices]) => {
     const width = outputs[0]!.shape[1] as number;
-    return [tf.unsortedSegmentSum(x!.reshape([-1, width]), indices!.reshape([-1]) as TensorFlow.Tensor1D, rows)];
+    return [
+      tf.unsortedSegmentSum(x!.reshape([-1, width]), indices!.reshape([-1]) as TensorFlow.Tensor1D, rows),
+    ];
   },
   layerNorm: ({ tf }, { attributes: { epsilon } }, [x, gamma, beta]) => {
     const { mean, variance } = tf.moments(x!, -1, true);
@@ -77,26 +81,24 @@ function lastUses(order: readonly Node[], outputs: readonly Value[]): Value[][] 
   });
   const freed: Value[][] = order.map(() => []);
   for (const [value, index] of last)
-    if (!kept.has(value) && value.node.op !== 'input' && value.node.op !== 'weight') freed[index]!.push(value);
+    if (!kept.has(value) && value.node.op !== 'input' && value.node.op !== 'weight')
+      freed[index]!.push(value);
   return freed;
 }
 
-async function readWeights(tf: Tf, nodes: readonly Node[], weights: ProgramSource['weights']): Promise<Map<string, Tensor>> {
+async function readWeights(
+  tf: Tf,
+  nodes: readonly Node[],
+  weights: ProgramSource['weights'],
+): Promise<Map<string, Tensor>> {
   const tensors = new Map<string, Tensor>();
   const needed = nodes.filter((node): node is Node<'weight'> => node.op === 'weight');
   if (needed.length === 0) return tensors;
   if (!weights) throw new Error('the graph has frozen weights, but no weights file was given');
-  const file = await open(weights.path);
-  try {
-    for (const { attributes } of needed) {
-      const place = weights.tensors.get(attributes.name);
-      if (!place) throw new Error(`the weights file has no tensor ${attributes.name}`);
-      const data = new Float32Array(place.bytes / 4);
-      await file.read(new Uint8Array(data.buffer), 0, place.bytes, place.offset);
-      tensors.set(attributes.name, tf.tensor(data, attributes.shape as number[]));
-    }
-  } finally {
-    await file.close();
+  for (const { attributes } of needed) {
+    const data = await readWeight(weights, attributes.name);
+    if (!data) throw new Error(`the weights file has no tensor ${attributes.name}`);
+    tensors.set(attributes.name, tf.tensor(data, attributes.shape as number[]));
   }
   return tensors;
 }
@@ -118,11 +120,22 @@ async function compile(tf: Tf, { outputs, weights }: ProgramSource): Promise<Pro
       bind(shape, tensor.shape, symbols, `input ${name}`);
       inputs[name] = tf.tensor(tensor.data, tensor.shape as number[], dtype);
     }
-    const context: Context = { tf, inputs, weights: frozen, size: shape => shape.map(dim => evaluate(dim, symbols)) };
+    const context: Context = {
+      tf,
+      inputs,
+      weights: frozen,
+      size: shape => shape.map(dim => evaluate(dim, symbols)),
+    };
     const values = new Map<Value, Tensor>();
     order.forEach((node, index) => {
       const kernel = kernels[node.op] as Kernel<OpName>;
-      const made = tf.tidy(() => kernel(context, node, node.inputs.map(input => values.get(input)!)));
+      const made = tf.tidy(() =>
+        kernel(
+          context,
+          node,
+          node.inputs.map(input => values.get(input)!),
+        ),
+      );
       made.forEach((tensor, i) => {
         values.set(node.outputs[i]!, tensor);
       });

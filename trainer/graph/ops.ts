@@ -58,14 +58,20 @@ export interface Attributes {
 
 export type OpName = keyof Attributes;
 
-type ShapeRule<Op extends OpName> = (inputs: readonly TensorType[], attributes: Attributes[Op]) => TensorType[];
+type ShapeRule<Op extends OpName> = (
+  inputs: readonly TensorType[],
+  attributes: Attributes[Op],
+) => TensorType[];
 
 const like = (inputs: readonly TensorType[]): TensorType[] => [inputs[0]!];
 const elementwise = ([a, b]: readonly TensorType[]): TensorType[] => [
   { dtype: a!.dtype, shape: broadcast(a!.shape, b!.shape) },
 ];
 
-function matmulShape([a, b, c]: readonly TensorType[], { transA, transB }: Attributes['matmul']): TensorType[] {
+function matmulShape(
+  [a, b, c]: readonly TensorType[],
+  { transA, transB }: Attributes['matmul'],
+): TensorType[] {
   const [ra, rb] = [a!.shape.length, b!.shape.length];
   if (ra !== rb || ra < 2)
     throw new Error(`matmul of [${a!.shape}] and [${b!.shape}]: ranks must be equal, 2 or more`);

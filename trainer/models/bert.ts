@@ -14,7 +14,10 @@ const { module: modulePath } = familyNames('bert');
 function readConfig(config: Record<string, unknown>): EncoderConfig {
   const { position_embedding_type: positions = 'absolute' } = config;
   if (positions !== 'absolute')
-    throw new VeneerError('invalid_artifact', `config.json: position_embedding_type ${positions} is not supported, only absolute`);
+    throw new VeneerError(
+      'invalid_artifact',
+      `config.json: position_embedding_type ${positions} is not supported, only absolute`,
+    );
   const parsed = EncoderConfig.safeParse({
     family: 'bert',
     hiddenSize: config.hidden_size,
@@ -30,7 +33,10 @@ function readConfig(config: Record<string, unknown>): EncoderConfig {
   });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new VeneerError('invalid_artifact', `config.json: ${String(issue?.path.join('.'))}: ${issue?.message}`);
+  throw new VeneerError(
+    'invalid_artifact',
+    `config.json: ${String(issue?.path.join('.'))}: ${issue?.message}`,
+  );
 }
 
 function tensors(config: EncoderConfig): Map<string, readonly number[]> {

@@ -7,7 +7,8 @@ const families: Record<string, Family> = { bert };
 
 /** @throws VeneerError `invalid_artifact` for a family that is not here, naming those that are. */
 export function familyOf(modelType: unknown): Family {
-  const family = typeof modelType === 'string' && Object.hasOwn(families, modelType) ? families[modelType] : undefined;
+  const family =
+    typeof modelType === 'string' && Object.hasOwn(families, modelType) ? families[modelType] : undefined;
   if (family) return family;
   throw new VeneerError(
     'invalid_artifact',

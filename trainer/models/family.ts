@@ -22,7 +22,12 @@ export interface EncoderInputs {
  * Applies linear layers that read the same x [B*S, in], each giving [B*S, out], with whatever adapts them. The encoder
  * does not know whether an adapter is merged into the weight (training) or added per row (serving).
  */
-export type Project = (args: { g: Graph; layer: number; modules: readonly TargetModule[]; x: Value }) => Value[];
+export type Project = (args: {
+  g: Graph;
+  layer: number;
+  modules: readonly TargetModule[];
+  x: Value;
+}) => Value[];
 
 export interface Family {
   name: string;

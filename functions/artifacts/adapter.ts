@@ -1,0 +1,194 @@
+/**
+ * The adapter file (adapter.safetensors, formatVersion 1): writes float tensors in their stored form and reads them back,
+ * checked against the manifest and the base. Names follow PEFT's. Matrices are int8 with one float32 scale a row
+ * (`<name>.scale`), or float16, or float32; vectors are always float32.
+ */
+import { VeneerError } from '../error.ts';
+import { type AdapterManifest, type EncoderConfig, type TargetModule, targetModules } from './manifests.ts';
+import { headNames, loraNames, moduleWidths } from './modules.ts';
+import { float32, readSafetensors, type Tensor, writeSafetensors } from './safetensors.ts';
+
+export interface FloatTensor {
+  shape: readonly number[];
+  data: Float32Array;
+}
+
+/** A matrix as it is kept in memory: value = data * scale of its row. */
+export interface Matrix {
+  rows: number;
+  columns: number;
+  data: Int8Array | Float32Array;
+  /** Undefined for float data. */
+  scales?: Float32Array;
+}
+
+export interface LoraPair {
+  /** [rank, in] */
+  a: Matrix;
+  /** [out, rank] */
+  b: Matrix;
+}
+
+/** An adapter ready to serve. */
+export interface ResidentAdapter {
+  digest: string;
+  manifest: AdapterManifest;
+  /** By layer, then module; modules that are not adapted are absent. */
+  lora: ReadonlyArray<Partial<Record<TargetModule, LoraPair>>>;
+  head: { weight: Matrix; bias: Float32Array; dense?: { weight: Matrix; bias: Float32Array } };
+  /** Memory it holds. */
+  bytes: number;
+}
+
+/** Symmetric int8 with one scale a row: scale = max |row| / 127. A row of zeros keeps scale 0. */
+export function quantizeRows(data: Float32Array, rows: number): { data: Int8Array; scales: Float32Array } {
+  const columns = data.length / rows;
+  const quantized = new Int8Array(data.length);
+  const scales = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    let max = 0;
+    for (let i = row * columns; i < (row + 1) * columns; i++) max = Math.max(max, Math.abs(data[i]!));
+    const scale = Math.fround(max / 127);
+    scales[row] = scale;
+    if (scale === 0) continue;
+    for (let i = row * columns; i < (row + 1) * columns; i++) quantized[i] = Math.round(data[i]! / scale);
+  }
+  return { data: quantized, scales };
+}
+
+const bytesOf = (array: Int8Array | Uint16Array | Float32Array) =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+/** Serializes an adapter's float tensors in the given quantization. */
+export function writeAdapter(
+  tensors: ReadonlyMap<string, FloatTensor>,
+  quantization: AdapterManifest['quantization'],
+): Uint8Array {
+  const stored = new Map<string, Pick<Tensor, 'dtype' | 'shape' | 'data'>>();
+  for (const [name, { shape, data }] of tensors) {
+    if (shape.length < 2 || quantization === 'float32')
+      stored.set(name, { dtype: 'F32', shape: [...shape], data: bytesOf(data) });
+    else if (quantization === 'float16')
+      stored.set(name, { dtype: 'F16', shape: [...shape], data: bytesOf(Uint16Array.from(data, halfBits)) });
+    else {
+      const { data: int8, scales } = quantizeRows(data, shape[0]!);
+      stored.set(name, { dtype: 'I8', shape: [...shape], data: bytesOf(int8) });
+      stored.set(`${name}.scale`, { dtype: 'F32', shape: [shape[0]!], data: bytesOf(scales) });
+    }
+  }
+  return writeSafetensors(stored, { format: 'veneer', formatVersion: '1', quantization });
+}
+
+const floatView = new Float32Array(1);
+const intView = new Uint32Array(floatView.buffer);
+
+/** IEEE 754 binary16 of a number, rounded to nearest, ties to even. */
+function halfBits(value: number): number {
+  floatView[0] = value;
+  const bits = intView[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  const mantissa = bits & 0x7fffff;
+  if (exponent >= 31) return sign | (exponent === 143 && mantissa ? 0x7e00 : 0x7c00);
+  if (exponent < -10) return sign;
+  const full = exponent > 0 ? (exponent << 23) | mantissa : mantissa | 0x800000;
+  const shift = exponent > 0 ? 13 : 14 - exponent;
+  const half = Math.floor(full / 2 ** shift);
+  const rest = full % 2 ** shift;
+  const tie = 2 ** (shift - 1);
+  return sign | (half + (rest > tie || (rest === tie && half & 1) ? 1 : 0));
+}
+
+/**
+ * Reads an adapter file whose digest has been verified.
+ * @throws VeneerError `invalid_artifact` naming a tensor that is missing, unknown, or of another shape or type.
+ */
+export function readAdapter(
+  file: Uint8Array,
+  { manifest, digest, config }: { manifest: AdapterManifest; digest: string; config: EncoderConfig },
+): ResidentAdapter {
+  const what = `adapter ${digest.slice(0, 12)}`;
+  const tensors = new Map(readSafetensors(file, what));
+  const take = (name: string, shape: readonly number[]): Tensor => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new VeneerError('invalid_artifact', `${what}: tensor ${name} is missing`);
+    if (tensor.shape.join() !== shape.join())
+      throw new VeneerError(
+        'invalid_artifact',
+        `${what}: tensor ${name} has shape [${tensor.shape}], expected [${shape}]`,
+      );
+    tensors.delete(name);
+    return tensor;
+  };
+  let bytes = 0;
+  const vector = (name: string, length: number): Float32Array => {
+    const data = finite(float32(take(name, [length])), `${what}: tensor ${name}`);
+    bytes += data.byteLength;
+    return data;
+  };
+  const matrix = (name: string, rows: number, columns: number): Matrix => {
+    const tensor = take(name, [rows, columns]);
+    bytes += rows * columns * (tensor.dtype === 'I8' ? 1 : 4);
+    if (tensor.dtype !== 'I8')
+      return { rows, columns, data: finite(float32(tensor), `${what}: tensor ${name}`) };
+    const data = Int8Array.from(
+      new Int8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length),
+    );
+    return { rows, columns, data, scales: vector(`${name}.scale`, rows) };
+  };
+  const { lora, head, labels, task } = manifest;
+  const { family, hiddenSize, layers } = config;
+  const names = headNames(family, task);
+  const resident: Omit<ResidentAdapter, 'bytes'> = {
+    digest,
+    manifest,
+    lora: Array.from({ length: layers }, (_, layer) => {
+      const pairs: Partial<Record<TargetModule, LoraPair>> = {};
+      for (const module of targetModules.filter(target => lora.targetModules.includes(target))) {
+        const { a, b } = loraNames(family, layer, module);
+        const widths = moduleWidths(config, module);
+        pairs[module] = { a: matrix(a, lora.rank, widths.in), b: matrix(b, widths.out, lora.rank) };
+      }
+      return pairs;
+    }),
+    head: {
+      weight: matrix(names.weight, labels.length, hiddenSize),
+      bias: vector(names.bias, labels.length),
+      ...(head.kind === 'pooled' && head.dense
+        ? {
+            dense: {
+              weight: matrix(names.denseWeight, hiddenSize, hiddenSize),
+              bias: vector(names.denseBias, hiddenSize),
+            },
+          }
+        : {}),
+    },
+  };
+  const [unknown] = tensors.keys();
+  if (unknown)
+    throw new VeneerError('invalid_artifact', `${what}: tensor ${unknown} is not part of the adapter`);
+  return { ...resident, bytes };
+}
+
+function finite(data: Float32Array, what: string): Float32Array {
+  if (!data.every(Number.isFinite))
+    throw new VeneerError('invalid_artifact', `${what} holds a value that is not finite`);
+  return data;
+}
+
+/**
+ * Writes matrix rows as float32 into `target`, row r at `offset + r * stride`, times `factor`. Elements beyond the
+ * matrix are left as they are.
+ */
+export function expandInto(
+  target: Float32Array,
+  { rows, columns, data, scales }: Matrix,
+  { offset, stride, factor }: { offset: number; stride: number; factor: number },
+): void {
+  for (let row = 0; row < rows; row++) {
+    const scale = (scales ? scales[row]! : 1) * factor;
+    const from = row * columns;
+    const to = offset + row * stride;
+    for (let i = 0; i < columns; i++) target[to + i] = data[from + i]! * scale;
+  }
+}

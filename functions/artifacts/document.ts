@@ -1,0 +1,30 @@
+/** The two ways text from outside gets past a schema here: a JSON document of the store, and a name on its way into a key. */
+import type { z } from 'zod';
+import { VeneerError } from '../error.ts';
+
+/** @throws VeneerError `invalid_artifact` naming `what` and the field. */
+export function parseDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new VeneerError('invalid_artifact', `${what}: not JSON`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new VeneerError(
+    'invalid_artifact',
+    `${what}: ${issue?.path.join('.') || 'document'}: ${issue?.message}`,
+  );
+}
+
+/** @throws VeneerError `invalid_request`. */
+export function parseName(schema: z.ZodType<string>, text: string): string {
+  const parsed = schema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new VeneerError(
+    'invalid_request',
+    `${JSON.stringify(String(text).slice(0, 80))}: ${parsed.error.issues[0]?.message}`,
+  );
+}

@@ -1,0 +1,137 @@
+/**
+ * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors expanded to float32.
+ * B rows, S tokens of the longest row, R rank and C labels of the largest adapter.
+ */
+import { expandInto, type Matrix } from '../artifacts/adapter.ts';
+import type { EncoderConfig, Head } from '../artifacts/manifests.ts';
+import { moduleWidths } from '../artifacts/modules.ts';
+import type { Window } from '../tasks/windows.ts';
+import type { Row } from './engine.ts';
+import type { Variant } from './variants.ts';
+
+export interface Feed {
+  dtype: 'float32' | 'int32';
+  shape: number[];
+  data: Float32Array | Int32Array;
+}
+
+/** Added to the attention scores of padding: exp of it is exactly 0 in float32. */
+export const paddingBias = -1e9;
+
+export function assemble(
+  rows: readonly Row[],
+  variant: Variant,
+  config: EncoderConfig,
+): Record<string, Feed> {
+  const framed = rows.map(({ window, adapter }) => ({ window, head: adapter.manifest.head }));
+  return {
+    ...tokenFeeds(framed, config),
+    ...loraFeeds(rows, variant, config),
+    ...headFeeds(rows, variant, config),
+  };
+}
+
+/**
+ * Windows padded to the longest of them. `pooling` [B, 1, S], where the heads pool, weighs the tokens of each row: 1/n for
+ * the mean, or 1 for the first. Training batches are made of the same.
+ */
+export function tokenFeeds(
+  rows: readonly { window: Window; head: Head }[],
+  config: EncoderConfig,
+): Record<string, Feed> {
+  const [b, s] = [rows.length, Math.max(...rows.map(row => row.window.ids.length))];
+  const ids = new Int32Array(b * s);
+  const types = new Int32Array(b * s);
+  const bias = new Float32Array(b * s).fill(paddingBias);
+  const pooling = new Float32Array(b * s);
+  rows.forEach(({ window, head }, row) => {
+    const { length } = window.ids;
+    ids.set(window.ids, row * s);
+    types.set(window.typeIds, row * s);
+    bias.fill(0, row * s, row * s + length);
+    if (head.kind !== 'pooled') return;
+    if (head.pooling === 'cls') pooling[row * s] = 1;
+    else pooling.fill(1 / length, row * s, row * s + length);
+  });
+  const positions = Int32Array.from({ length: s }, (_, i) => i + config.positionOffset);
+  return {
+    input_ids: { dtype: 'int32', shape: [b, s], data: ids },
+    token_type_ids: { dtype: 'int32', shape: [b, s], data: types },
+    position_ids: { dtype: 'int32', shape: [s], data: positions },
+    attention_bias: { dtype: 'float32', shape: [b, 1, 1, s], data: bias },
+    ...(rows[0]!.head.kind === 'pooled'
+      ? { pooling: { dtype: 'float32' as const, shape: [b, 1, s], data: pooling } }
+      : {}),
+  };
+}
+
+function loraFeeds(rows: readonly Row[], { modules }: Variant, config: EncoderConfig): Record<string, Feed> {
+  const rank = Math.max(...rows.map(row => row.adapter.manifest.lora.rank));
+  const feeds: Record<string, Feed> = {};
+  for (let layer = 0; layer < config.layers; layer++)
+    for (const module of modules) {
+      const widths = moduleWidths(config, module);
+      const a = new Float32Array(rows.length * rank * widths.in);
+      const b = new Float32Array(rows.length * widths.out * rank);
+      rows.forEach(({ adapter }, row) => {
+        const pair = adapter.lora[layer]?.[module];
+        if (!pair) return;
+        const { alpha, rank: ownRank } = adapter.manifest.lora;
+        expandInto(a, pair.a, { offset: row * rank * widths.in, stride: widths.in, factor: 1 });
+        expandInto(b, pair.b, { offset: row * widths.out * rank, stride: rank, factor: alpha / ownRank });
+      });
+      feeds[`lora_a.${layer}.${module}`] = {
+        dtype: 'float32',
+        shape: [rows.length, rank, widths.in],
+        data: a,
+      };
+      feeds[`lora_b.${layer}.${module}`] = {
+        dtype: 'float32',
+        shape: [rows.length, widths.out, rank],
+        data: b,
+      };
+    }
+  return feeds;
+}
+
+function headFeeds(
+  rows: readonly Row[],
+  variant: Variant,
+  { hiddenSize: h }: EncoderConfig,
+): Record<string, Feed> {
+  const labels = Math.max(...rows.map(row => row.adapter.manifest.labels.length));
+  const stack = (height: number, width: number, parts: readonly Matrix[]): Feed => {
+    const data = new Float32Array(parts.length * height * width);
+    parts.forEach((part, row) => {
+      expandInto(data, part, { offset: row * height * width, stride: width, factor: 1 });
+    });
+    return { dtype: 'float32', shape: [parts.length, height, width], data };
+  };
+  const vector = (data: Float32Array): Matrix => ({ rows: 1, columns: data.length, data });
+  const heads = rows.map(row => row.adapter.head);
+  const feeds: Record<string, Feed> = {
+    head_weight: stack(
+      labels,
+      h,
+      heads.map(head => head.weight),
+    ),
+    head_bias: stack(
+      1,
+      labels,
+      heads.map(head => vector(head.bias)),
+    ),
+  };
+  if (variant.head === 'pooled-dense') {
+    feeds.dense_weight = stack(
+      h,
+      h,
+      heads.map(head => head.dense!.weight),
+    );
+    feeds.dense_bias = stack(
+      1,
+      h,
+      heads.map(head => vector(head.dense!.bias)),
+    );
+  }
+  return feeds;
+}

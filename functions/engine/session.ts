@@ -1,0 +1,32 @@
+/** The only file that knows onnxruntime-node: opens a serving graph by path and runs it. Nothing is loaded at import. */
+import type { InferenceSession } from 'onnxruntime-node';
+import type { Feed } from './batch.ts';
+
+export interface Session {
+  /** Runs the graph; its `logits` come back flat with their shape. Blocks the thread while it computes. */
+  run(feeds: Readonly<Record<string, Feed>>): Promise<{ data: Float32Array; shape: readonly number[] }>;
+  close(): Promise<void>;
+}
+
+export async function openSession(graphPath: string, threads: number): Promise<Session> {
+  const ort = await import('onnxruntime-node');
+  const options: InferenceSession.SessionOptions = {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'disabled',
+    enableMemPattern: false,
+  };
+  const session = await ort.InferenceSession.create(graphPath, options);
+  return {
+    async run(feeds) {
+      const tensors = Object.entries(feeds).map(
+        ([name, { dtype, data, shape }]) =>
+          [name, new ort.Tensor(dtype, data as Float32Array, shape)] as const,
+      );
+      const { logits } = await session.run(Object.fromEntries(tensors));
+      return { data: logits!.data as Float32Array, shape: logits!.dims };
+    },
+    close: () => session.release(),
+  };
+}

@@ -1,0 +1,42 @@
+/**
+ * Reads a JSON request's bytes up to a limit that holds whatever `content-length` says, and checks that they are UTF-8.
+ * Any content type will do: there is nothing but JSON to send here.
+ */
+import { isUtf8 } from 'node:buffer';
+import { createMiddleware } from 'hono/factory';
+import { VeneerError } from '../error.ts';
+
+export function jsonBody(maxBytes: number) {
+  return createMiddleware(async (c, next) => {
+    const { raw, url, method } = c.req;
+    if (Number(raw.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
+    const body = await readUpTo(raw.body, maxBytes);
+    if (!isUtf8(body)) throw new VeneerError('invalid_json', 'the body is not UTF-8: encode the JSON as UTF-8');
+    const headers = new Headers(raw.headers);
+    headers.set('content-type', 'application/json');
+    headers.delete('content-length');
+    headers.delete('transfer-encoding');
+    c.req.raw = new Request(url, { method, headers, body });
+    await next();
+  });
+}
+
+async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxBytes: number) {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  const reader = stream?.getReader();
+  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+    size += read.value.length;
+    if (size > maxBytes) {
+      // Not awaited: a client that keeps sending must not delay its answer.
+      reader?.cancel().catch(() => {});
+      throw tooLarge(maxBytes);
+    }
+    pieces.push(read.value);
+  }
+  return Buffer.concat(pieces, size);
+}
+
+function tooLarge(maxBytes: number): VeneerError {
+  return new VeneerError('payload_too_large', `a body may have ${maxBytes} bytes: send fewer inputs at once`);
+}

@@ -1,0 +1,62 @@
+/** The one renderer of errors: problem+json (RFC 9457). What is our fault is logged, and told without details. */
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { VeneerError } from '../error.ts';
+import type { RequestEnv } from './context.ts';
+import { InvalidFields } from './issues.ts';
+import { logError } from './log.ts';
+
+export const problemType = 'application/problem+json';
+
+export const Problem = z
+  .object({
+    type: z.string().openapi({ description: 'A URI for this kind of problem.' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional().openapi({ description: 'What is wrong here, and what to do.' }),
+    code: z.string().openapi({ description: 'For programs; does not change.', example: 'not_found' }),
+    request_id: z.string(),
+    errors: z
+      .array(z.object({ path: z.string().openapi({ example: 'inputs.0.text' }), message: z.string() }))
+      .optional(),
+  })
+  .openapi('Problem');
+export type Problem = z.infer<typeof Problem>;
+
+const retryAfterSeconds = 1;
+
+export function renderProblem(thrown: unknown, c: Context<RequestEnv>): Response {
+  const error = translated(thrown);
+  const request_id = c.get('requestId');
+  if (!(error instanceof VeneerError) || error.status >= 500) logError(error, request_id);
+  const problem = problemOf(error, request_id);
+  if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
+  if (problem.status === 503) c.header('Retry-After', String(retryAfterSeconds));
+  c.header('Content-Type', problemType);
+  return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode);
+}
+
+function translated(thrown: unknown): unknown {
+  // Hono's validator says in this way that the body did not parse.
+  if (thrown instanceof HTTPException && thrown.status === 400)
+    return new VeneerError('invalid_json', 'the body is not JSON: send an object with the field inputs');
+  return thrown;
+}
+
+function problemOf(error: unknown, request_id: string): Problem {
+  if (!(error instanceof VeneerError))
+    return { type: 'about:blank', title: 'Internal Server Error', status: 500, code: 'internal', request_id };
+  const { status, title, code, message } = error;
+  return {
+    type: `urn:veneer:problem:${code}`,
+    title,
+    status,
+    // Past 500 the message is for whoever runs the server, who has it in the log.
+    ...(status < 500 ? { detail: message } : {}),
+    code,
+    request_id,
+    ...(error instanceof InvalidFields ? { errors: error.errors } : {}),
+  };
+}

@@ -1,0 +1,37 @@
+/** Answers as the OpenAPI document shows them. */
+import type { RouteConfig } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
+import { type ErrorCode, VeneerError } from '../error.ts';
+import { Problem, problemType } from './problem.ts';
+
+type Responses = RouteConfig['responses'];
+
+const headers = z.object({ 'x-request-id': z.string() });
+
+export const predictionHeaders = headers.extend({
+  'x-adapter-digest': z.string().openapi({ description: 'SHA-256 digest of the adapter version that answered.' }),
+});
+
+export function answer(description: string, schema: z.ZodType, withHeaders: z.ZodObject = headers): Responses {
+  return { 200: { description, headers: withHeaders, content: { 'application/json': { schema } } } };
+}
+
+/** One response a status, with the titles of its codes; every route may also fail with a bare 500. */
+export function problems(...codes: ErrorCode[]): Responses {
+  const titles = new Map<number, string[]>([[500, ['Internal Server Error']]]);
+  for (const code of codes) {
+    const { status, title } = new VeneerError(code, '');
+    titles.set(status, [...(titles.get(status) ?? []), title]);
+  }
+  return Object.fromEntries(
+    [...titles].map(([status, texts]) => [
+      status,
+      { description: texts.join('; or: '), headers, content: { [problemType]: { schema: Problem } } },
+    ]),
+  );
+}
+
+/** What a route behind a key may answer besides its own problems. */
+export const keyProblems = ['unauthenticated', 'forbidden', 'unavailable'] as const;
+
+export const needsKey = [{ bearer: [] }];

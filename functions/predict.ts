@@ -1,0 +1,62 @@
+/**
+ * The spine of a prediction, top to bottom: inputs -> windows -> logits -> answers. Training evaluates through this very
+ * function, so a metric in a manifest is a metric of what is served.
+ */
+import type { ResidentAdapter } from './artifacts/adapter.ts';
+import type { Base } from './base.ts';
+import { VeneerError } from './error.ts';
+import type { Encoded, Task, TaskContext } from './tasks/task.ts';
+
+export interface Usage {
+  /** Tokens computed, special tokens counted, padding not. */
+  tokens: number;
+  /** Windows of each input: 1, or more for a long text. */
+  windows: number[];
+}
+
+export interface Predictions<Output> {
+  outputs: Output[];
+  usage: Usage;
+}
+
+export interface PredictArguments<Input, Output, Form extends Encoded, Options> {
+  base: Pick<Base, 'tokenizer' | 'engine'>;
+  adapter: ResidentAdapter;
+  task: Task<Input, Output, Form, Options>;
+  inputs: readonly Input[];
+  options: Options;
+}
+
+/** @throws VeneerError `wrong_task` where the adapter serves another task. */
+export async function predict<Input, Output, Form extends Encoded, Options>({
+  base: { tokenizer, engine },
+  adapter,
+  task,
+  inputs,
+  options,
+}: PredictArguments<Input, Output, Form, Options>): Promise<Predictions<Output>> {
+  const { manifest } = adapter;
+  if (manifest.task !== task.name)
+    throw new VeneerError('wrong_task', `the adapter serves ${manifest.task}, not ${task.name}`);
+  const context: TaskContext = {
+    tokenizer,
+    labels: manifest.labels,
+    maxLength: manifest.maxLength,
+    stride: manifest.stride,
+  };
+  const encoded = inputs.map(input => task.encode(input, context));
+  const rows = encoded.flatMap(({ windows }) => windows.map(window => ({ window, adapter })));
+  const logits = await engine.run(rows);
+  let next = 0;
+  const outputs = encoded.map(form => {
+    const own = logits.slice(next, (next += form.windows.length));
+    return task.decode(form, own, context, options);
+  });
+  return {
+    outputs,
+    usage: {
+      tokens: rows.reduce((sum, { window }) => sum + window.ids.length, 0),
+      windows: encoded.map(({ windows }) => windows.length),
+    },
+  };
+}

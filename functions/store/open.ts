@@ -1,0 +1,21 @@
+/** From a store's URL to the store. The AWS SDK is loaded only where the URL asks for it. */
+import { VeneerError } from '../error.ts';
+import { openDirectoryStore } from './directory.ts';
+import type { Store } from './store.ts';
+
+const s3Url = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)\/?$/;
+
+/** @throws VeneerError `usage` where the URL is neither `file:<directory>` nor `s3://<bucket>/<prefix>`. */
+export async function openStore(url: string): Promise<Store> {
+  const directory = /^file:(?:\/\/(?=\/))?((?!\/\/).+)$/.exec(url)?.[1];
+  if (directory !== undefined && !directory.includes('\0')) return openDirectoryStore(directory);
+  const [, bucket, path] = s3Url.exec(url) ?? [];
+  if (bucket !== undefined) {
+    const { openS3Store } = await import('./s3.ts');
+    return openS3Store({ bucket, prefix: path?.slice(1) ?? '' });
+  }
+  throw new VeneerError(
+    'usage',
+    `${JSON.stringify(url)} is no store: write file:DIRECTORY or s3://BUCKET/PREFIX`,
+  );
+}

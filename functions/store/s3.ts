@@ -1,0 +1,133 @@
+/**
+ * The store as keys under a prefix of an S3 bucket; the only file that imports the AWS SDK. Region, endpoint and
+ * credentials come the SDK's usual way. Its errors leave here as one line without the request or any secret.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { VeneerError } from '../error.ts';
+import { checkKey, checkPrefix, isKey } from './key.ts';
+import { translateS3Error } from './s3-error.ts';
+import type { Store, StoredObject, WriteCondition } from './store.ts';
+
+const maxTries = 5;
+
+export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string }): Store {
+  const folder = prefix === '' ? '' : `${prefix.replace(/\/+$/, '')}/`;
+  const url = `s3://${bucket}/${folder}`.slice(0, -1);
+  const client = new S3Client({
+    // A server of one's own rarely has a DNS name for every bucket.
+    ...((process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL) ? { forcePathStyle: true } : {}),
+    requestChecksumCalculation: 'WHEN_SUPPORTED',
+    responseChecksumValidation: 'WHEN_SUPPORTED',
+    requestHandler: { connectionTimeout: 5_000, socketTimeout: 30_000 },
+  });
+
+  return {
+    url,
+
+    async get(key) {
+      return read(key);
+    },
+
+    async put(key, bytes, condition) {
+      const input = {
+        Bucket: bucket,
+        Key: folder + checkKey(key),
+        Body: bytes,
+        // Tells our own write, whose answer was lost on the way, from a competitor's.
+        Metadata: { writer: randomUUID() },
+        ...conditionHeaders(condition),
+      };
+      for (let tries = 1; ; tries++) {
+        try {
+          const written = await client.send(new PutObjectCommand(input));
+          return written.ETag ?? '';
+        } catch (error) {
+          const status = statusOf(error);
+          // 409: another write of this key was under way, so the condition was not judged yet.
+          if (status === 409 && tries < maxTries) {
+            await sleep(Math.random() * 50 * 2 ** tries);
+            continue;
+          }
+          if (status !== 412 && !(status === 404 && nameOf(error) === 'NoSuchKey'))
+            throw failure(error, `writing ${key}`);
+          const standing = await client
+            .send(new HeadObjectCommand({ Bucket: bucket, Key: input.Key }))
+            .catch(error => {
+              if (statusOf(error) !== 404) throw failure(error, `writing ${key}`);
+            });
+          if (standing?.Metadata?.writer === input.Metadata.writer) return standing.ETag ?? '';
+          throw new VeneerError(
+            'conflict',
+            `${key} was changed by someone else first: read it again and retry`,
+          );
+        }
+      }
+    },
+
+    async *list(wanted) {
+      const input = { Bucket: bucket, Prefix: folder + checkPrefix(wanted) };
+      let token: string | undefined;
+      do {
+        const page = await client
+          .send(new ListObjectsV2Command({ ...input, ContinuationToken: token }))
+          .catch(error => Promise.reject(failure(error, `listing ${wanted}`)));
+        for (const { Key } of page.Contents ?? []) {
+          const key = Key?.slice(folder.length);
+          if (key !== undefined && isKey(key)) yield key;
+        }
+        token = page.NextContinuationToken;
+      } while (token !== undefined);
+    },
+
+    async delete(key) {
+      const input = { Bucket: bucket, Key: folder + checkKey(key) };
+      await client.send(new DeleteObjectCommand(input)).catch(error => {
+        if (nameOf(error) !== 'NoSuchKey') throw failure(error, `deleting ${key}`);
+      });
+    },
+  };
+
+  /** The SDK repeats a request by itself, but not a body that broke off. */
+  async function read(key: string): Promise<StoredObject | undefined> {
+    const input = { Bucket: bucket, Key: folder + checkKey(key) };
+    for (let tries = 1; ; tries++) {
+      let answered = false;
+      try {
+        const answer = await client.send(new GetObjectCommand(input));
+        answered = true;
+        const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+        return { bytes, etag: answer.ETag ?? '' };
+      } catch (error) {
+        if (nameOf(error) === 'NoSuchKey') return undefined;
+        if (!answered || tries === 3) throw failure(error, `reading ${key}`);
+      }
+    }
+  }
+
+  function failure(error: unknown, doing: string): VeneerError {
+    return translateS3Error(error, { doing, url, bucket });
+  }
+}
+
+function conditionHeaders(condition: WriteCondition | undefined) {
+  if (condition === undefined) return {};
+  return 'absent' in condition ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as S3ServiceException).$metadata?.httpStatusCode;
+}
+
+function nameOf(error: unknown): string {
+  return (error as Error).name;
+}

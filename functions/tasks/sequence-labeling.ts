@@ -1,0 +1,82 @@
+/** Sequence labeling (named entities): one IOB2 tag a word, read at the word's first token. */
+import { decodeTags, entitiesOf } from './iob.ts';
+import { softmax } from './probability.ts';
+import type { Task, TaskContext } from './task.ts';
+import { bestWindows, type Window, windowsOf } from './windows.ts';
+import { firstTokens, type Word, wordsOf } from './words.ts';
+
+export interface LabelingInput {
+  text: string;
+}
+
+export interface LabeledEntity {
+  entityGroup: string;
+  /** Mean probability of its words' tags. */
+  score: number;
+  word: string;
+  /** UTF-16 offsets. */
+  start: number;
+  end: number;
+}
+
+export interface LabelingOutput {
+  entities: LabeledEntity[];
+  words: Word[];
+  /** One a word. */
+  tags: string[];
+}
+
+export interface EncodedLabeling {
+  windows: Window[];
+  text: string;
+  words: Word[];
+  /** First token of each word, or -1. */
+  firstTokens: Int32Array;
+  tokens: number;
+}
+
+function encode({ text }: LabelingInput, context: TaskContext): EncodedLabeling {
+  const encoding = context.tokenizer.encode(text);
+  const words = wordsOf(text);
+  return {
+    windows: windowsOf(context.tokenizer, { a: encoding, slide: 'A' }, context),
+    text,
+    words,
+    firstTokens: firstTokens(words, encoding),
+    tokens: encoding.ids.length,
+  };
+}
+
+function decode(
+  { windows, text, words, firstTokens, tokens }: EncodedLabeling,
+  logits: readonly Float32Array[],
+  { labels }: TaskContext,
+): LabelingOutput {
+  const best = bestWindows(windows, tokens);
+  const outside = Float64Array.from(labels, label => (label === 'O' ? 1 : 0));
+  const probabilities = Array.from(firstTokens, token => {
+    if (token < 0) return outside;
+    const index = best[token]!;
+    const window = windows[index]!;
+    const at = (window.position + token - window.first) * labels.length;
+    return softmax(logits[index]!.subarray(at, at + labels.length));
+  });
+  const path = decodeTags(
+    probabilities.map(row => row.map(Math.log)),
+    labels,
+  );
+  const tags = Array.from(path, tag => labels[tag]!);
+  const entities = entitiesOf(tags).map(({ type, first, last }) => {
+    let score = 0;
+    for (let word = first; word <= last; word++) score += probabilities[word]![path[word]!]!;
+    const [start, end] = [words[first]!.start, words[last]!.end];
+    return { entityGroup: type, score: score / (last - first + 1), word: text.slice(start, end), start, end };
+  });
+  return { entities, words, tags };
+}
+
+export const sequenceLabeling = { name: 'sequence-labeling', encode, decode } satisfies Task<
+  LabelingInput,
+  LabelingOutput,
+  EncodedLabeling
+>;

@@ -1,0 +1,231 @@
+"""Writes golden files of one training step: PEFT's LoRA on random BERT models, its logits, loss and every gradient.
+
+    pip install torch transformers peft safetensors    (made with 2.15.0, 5.24.0, 0.21.2)
+    python test/golden/peft.py OUT_DIR                 (committed: test/golden/peft)
+
+Everything runs in float64 on one thread, from parameters that float32 holds exactly; results are stored as float32.
+OUT_DIR gets the encoder (config.json, model.safetensors), cases.json and one <case>.safetensors a case.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+del sys.path[0]  # Else `import peft` would find this file.
+
+import torch
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+from transformers import BertConfig, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification, BertModel
+
+SEED = 20261124
+CONFIG = dict(
+    vocab_size=64,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=64,
+    max_position_embeddings=32,
+    type_vocab_size=2,
+    layer_norm_eps=1e-12,
+    hidden_act="gelu",
+    hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0,
+)
+PATHS = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "o": "attention.output.dense",
+    "u": "intermediate.dense",
+    "d": "output.dense",
+}
+IGNORED = -100  # As in transformers: a token without a label.
+
+
+class PooledClassifier(nn.Module):
+    """The heads that transformers' BertForSequenceClassification lacks: mean pooling, and pooling without tanh layer."""
+
+    def __init__(self, config, pooling, dense):
+        super().__init__()
+        self.pooling = pooling
+        self.bert = BertModel(config, add_pooling_layer=dense)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        hidden = self.bert(input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).last_hidden_state
+        mask = attention_mask[:, :, None].to(hidden.dtype)
+        pooled = (hidden * mask).sum(1) / mask.sum(1) if self.pooling == "mean" else hidden[:, 0]
+        if self.bert.pooler is not None:
+            pooled = self.bert.pooler(pooled[:, None])  # BertPooler takes the first of the tokens it is given.
+        return self.classifier(pooled)
+
+
+def model_of(case):
+    """The bare task model, and the names of its modules that train whole."""
+    labels = len(case["labels"])
+    config = BertConfig(**{**CONFIG, "hidden_act": case["activation"]}, num_labels=labels, attn_implementation="eager")
+    if case["task"] == "question-answering":
+        return BertForQuestionAnswering(config), ["qa_outputs"]
+    if case["task"] == "sequence-labeling":
+        return BertForTokenClassification(config), ["classifier"]
+    head = case["head"]
+    whole = ["classifier", "pooler"] if head["dense"] else ["classifier"]
+    if head == {"kind": "pooled", "pooling": "cls", "dense": True}:
+        return BertForSequenceClassification(config), whole
+    return PooledClassifier(config, head["pooling"], head["dense"]), whole
+
+
+def normal(generator, shape, std, mean=0.0):
+    """Numbers that float32 holds exactly."""
+    return torch.randn(shape, generator=generator, dtype=torch.float32) * std + mean
+
+
+def base_weights():
+    """Nothing degenerate: LayerNorm gains around 1, everything else around 0."""
+    generator = torch.Generator().manual_seed(SEED)
+    state = BertModel(BertConfig(**CONFIG), add_pooling_layer=False).state_dict()
+    gain = lambda name: 1.0 if name.endswith("LayerNorm.weight") else 0.0
+    return {name: normal(generator, tensor.shape, 0.3, gain(name)) for name, tensor in state.items()}
+
+
+def batch_of(case, generator):
+    """Rows of different lengths; the second part of a row has token type 1. Padding holds arbitrary ids."""
+    lengths = torch.tensor(case["lengths"])
+    rows, tokens = len(lengths), case["tokens"]
+    places = torch.arange(tokens)[None]
+    draw = lambda high: torch.randint(0, high, (rows, tokens), generator=generator)
+    mask = (places < lengths[:, None]).long()
+    batch = {
+        "input_ids": draw(CONFIG["vocab_size"]),
+        "attention_mask": mask,
+        "token_type_ids": ((places >= lengths[:, None] // 2).long() * mask),
+    }
+    if case["task"] == "classification":
+        labels = torch.arange(rows) % len(case["labels"])
+    elif case["task"] == "sequence-labeling":
+        labels = draw(len(case["labels"]))
+        labels[(mask == 0) | (places == 0) | (draw(4) == 0)] = IGNORED
+    else:
+        first = torch.tensor([torch.randint(0, n, (), generator=generator) for n in case["lengths"]])
+        last = torch.tensor([torch.randint(f, n, (), generator=generator) for f, n in zip(first.tolist(), case["lengths"])])
+        labels = torch.stack([first, last], 1)
+    return batch, labels
+
+
+def loss_of(case, logits, labels, mask):
+    if case["task"] == "question-answering":
+        masked = logits + (1 - mask[:, :, None].to(logits.dtype)) * -1e9
+        return (F.cross_entropy(masked[:, :, 0], labels[:, 0]) + F.cross_entropy(masked[:, :, 1], labels[:, 1])) / 2
+    flat = logits.reshape(-1, len(case["labels"]))
+    return F.cross_entropy(flat, labels.reshape(-1), ignore_index=IGNORED, label_smoothing=case["labelSmoothing"])
+
+
+def step(case, base, generator):
+    """One forward and backward pass. `base` holds the encoder's weights."""
+    model, whole = model_of(case)
+    model.bert.load_state_dict(base, strict=False)
+    modules = "|".join(re.escape(PATHS[module]) for module in case["targetModules"])
+    config = LoraConfig(
+        r=case["rank"],
+        lora_alpha=case["alpha"],
+        lora_dropout=0.0,
+        target_modules=rf"bert\.encoder\.layer\.\d+\.({modules})",
+        modules_to_save=whole,
+    )
+    model = get_peft_model(model, config).eval()
+    trainable = {
+        name.replace(".modules_to_save.default", "").replace(".default", ""): parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+    for name, parameter in sorted(trainable.items()):
+        parameter.data = normal(generator, parameter.shape, 0.3)
+    state = get_peft_model_state_dict(model)
+    assert state.keys() == trainable.keys() and all(torch.equal(state[n], p.data) for n, p in trainable.items())
+    tensors = {name: tensor.clone() for name, tensor in state.items()}
+
+    model.double()
+    batch, labels = batch_of(case, generator)
+    output = model(**batch)
+    if case["task"] == "question-answering":
+        logits = torch.stack([output.start_logits, output.end_logits], 2)
+    else:
+        logits = getattr(output, "logits", output)
+    loss = loss_of(case, logits, labels, batch["attention_mask"])
+    if hasattr(output, "logits") and case["labelSmoothing"] == 0:
+        assert torch.equal(loss, model(**batch, labels=labels).loss)
+    loss.backward()
+    tensors |= {f"grad:{name}": parameter.grad for name, parameter in trainable.items()}
+    for name, parameter in trainable.items():
+        # Softmax over positions does not see qa_outputs.bias: its gradient is zero.
+        largest = parameter.grad.abs().max().item()
+        assert largest > 1e-4 or "qa_outputs.bias" in name, f"{case['name']}: {name}: a gradient of {largest} proves nothing"
+    tensors |= {name: tensor.int() for name, tensor in batch.items()}
+    tensors |= {"labels": labels.int(), "logits": logits.detach(), "loss": loss.detach()}
+    return tensors
+
+
+def cases():
+    """Three tasks by four sets of modules by two ranks; all four pooled heads, both activations, label smoothing."""
+    tasks = {
+        "classification": ["a", "b", "c"],
+        "sequence-labeling": ["O", "B-x", "I-x", "B-y", "I-y"],
+        "question-answering": ["start", "end"],
+    }
+    pooled = [dict(kind="pooled", pooling=p, dense=d) for p, d in [("mean", False), ("cls", True), ("mean", True), ("cls", False)]]
+    batches = [(12, [12, 7, 3]), (9, [4, 8]), (17, [1, 17, 9, 16])]
+    made = []
+    for task, labels in tasks.items():
+        for i, modules in enumerate(["qv", "qkvo", "qkvoud", "d"]):
+            for j, (rank, alpha) in enumerate([(2, 3), (4, 8)]):
+                head = pooled[(i + j) % 4] if task == "classification" else dict(kind="token")
+                kind = f".{head['pooling']}{'-dense' if head['dense'] else ''}" if "pooling" in head else ""
+                tokens, lengths = batches[len(made) % 3]
+                made.append(
+                    dict(
+                        name=f"{task}.{modules}.r{rank}{kind}",
+                        task=task,
+                        labels=labels,
+                        head=head,
+                        rank=rank,
+                        alpha=alpha,
+                        targetModules=list(modules),
+                        activation="relu" if len(made) % 4 == 3 else "gelu",
+                        labelSmoothing=0.1 if task != "question-answering" and len(made) % 5 == 2 else 0,
+                        tokens=tokens,
+                        lengths=lengths,
+                    )
+                )
+    return made
+
+
+def write(folder, base, case, generator):
+    tensors = step(case, base, generator)
+    stored = {n: (t if t.dtype == torch.int32 else t.float()).contiguous() for n, t in tensors.items()}
+    save_file(stored, folder / f"{case['name']}.safetensors")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    base = base_weights()
+    save_file(base, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert", **CONFIG}, indent=2) + "\n")
+    made = cases()
+    for i, case in enumerate(made):
+        write(folder, base, case, torch.Generator().manual_seed(SEED + i + 1))
+        print(f"{case['name']}: seed {SEED + i + 1}")
+    lines = ",\n".join("  " + json.dumps(case) for case in made)
+    (folder / "cases.json").write_text(f"[\n{lines}\n]\n")
+
+
+if __name__ == "__main__":
+    main()

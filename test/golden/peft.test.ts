@@ -1,0 +1,205 @@
+/**
+ * One training step against PyTorch and PEFT (golden/peft, written by peft.py in float64): logits, loss and the gradient of
+ * every trainable tensor, on both engines.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import { describe, expect, test } from 'vitest';
+import type { Head, TargetModule } from '../../functions/artifacts/manifests.ts';
+import type { TaskName } from '../../functions/artifacts/names.ts';
+import { float32, readSafetensors, type Tensor } from '../../functions/artifacts/safetensors.ts';
+import type { Engine, HostTensor, WeightsFile } from '../../trainer/engines/engine.ts';
+import { onnxEngine } from '../../trainer/engines/onnx.ts';
+import { tfjsEngine } from '../../trainer/engines/tfjs.ts';
+import { bert } from '../../trainer/models/bert.ts';
+import { buildStep, gradientName, type Step } from '../../trainer/step.ts';
+
+interface Case {
+  name: string;
+  task: TaskName;
+  labels: string[];
+  head: Head;
+  rank: number;
+  alpha: number;
+  targetModules: TargetModule[];
+  activation: string;
+  labelSmoothing: number;
+  tokens: number;
+  lengths: number[];
+}
+
+const path = (name: string) => fileURLToPath(new URL(`peft/${name}`, import.meta.url));
+const json = (name: string) => JSON.parse(readFileSync(path(name), 'utf8'));
+const tensorsOf = (name: string) => readSafetensors(readFileSync(path(name)), name);
+
+const cases: Case[] = json('cases.json');
+const config = json('config.json');
+const weights: WeightsFile = {
+  path: path('model.safetensors'),
+  tensors: new Map(
+    [...tensorsOf('model.safetensors')].map(([name, { offset, data }]) => [
+      name,
+      { offset, bytes: data.length },
+    ]),
+  ),
+};
+
+const engines: Engine[] = [onnxEngine({ threads: 1 }), tfjsEngine(tf)];
+/** float32 against float64, relative to the tensor's largest element; PyTorch's own float32 is within 3e-5 of it here. */
+const tolerance = 1e-4;
+const paddingTolerance = 1e-5;
+/** Of an element whose whole tensor is zero, as the gradient of `qa_outputs.bias`, which softmax over positions cancels. */
+const floor = 1e-6;
+const extraColumns = 3;
+
+function stepOf({ task, labels, head, rank, alpha, targetModules, activation }: Case): Step {
+  return buildStep({
+    config: bert.readConfig({ ...config, hidden_act: activation }),
+    lora: { rank, alpha, targetModules },
+    head: { task, head, labels: labels.length },
+  });
+}
+
+const ints = ({ data }: Tensor) => new Int32Array(new Uint8Array(data).buffer);
+
+/** Weights over the classes (question answering: over the positions of start and of end), divided by the rows. */
+function targetsOf(
+  { task, labels: { length: classes }, labelSmoothing, lengths }: Case,
+  labels: Int32Array,
+  tokens: number,
+) {
+  const rows = lengths.length;
+  if (task === 'question-answering') {
+    const data = new Float32Array(rows * 2 * tokens);
+    for (let i = 0; i < rows * 2; i++) data[i * tokens + labels[i]!] = 0.5 / rows;
+    return { shape: [rows, 2, tokens], data };
+  }
+  const places = task === 'classification' ? rows : rows * tokens;
+  const perRow = places / rows;
+  const given = labels.length / rows;
+  const labelled = labels.filter(label => label >= 0).length;
+  const data = new Float32Array(places * classes);
+  for (let row = 0; row < rows; row++)
+    for (let i = 0; i < given; i++) {
+      const label = labels[row * given + i]!;
+      if (label < 0) continue;
+      for (let c = 0; c < classes; c++)
+        data[(row * perRow + i) * classes + c] =
+          (labelSmoothing / classes + (c === label ? 1 - labelSmoothing : 0)) / labelled;
+    }
+  return { shape: [places, classes], data };
+}
+
+/** The recorded batch, with `extra` more columns of padding that hold arbitrary ids. */
+function inputsOf(
+  testCase: Case,
+  golden: ReadonlyMap<string, Tensor>,
+  extra: number,
+): Record<string, HostTensor> {
+  const { lengths, head, tokens: recorded } = testCase;
+  const rows = lengths.length;
+  const tokens = recorded + extra;
+  const widened = (name: string, filler: number): HostTensor => {
+    const from = ints(golden.get(name)!);
+    const data = new Int32Array(rows * tokens).fill(filler);
+    for (let row = 0; row < rows; row++)
+      data.set(from.subarray(row * recorded, (row + 1) * recorded), row * tokens);
+    return { dtype: 'int32', shape: [rows, tokens], data };
+  };
+  const perToken = (f: (row: number, token: number) => number) =>
+    Float32Array.from({ length: rows * tokens }, (_, i) => f(Math.floor(i / tokens), i % tokens));
+  const pooling = (row: number, token: number) => {
+    if (head.kind === 'pooled' && head.pooling === 'mean')
+      return token < lengths[row]! ? 1 / lengths[row]! : 0;
+    return token === 0 ? 1 : 0;
+  };
+  const inputs: Record<string, HostTensor> = {
+    input_ids: widened('input_ids', 63),
+    token_type_ids: widened('token_type_ids', 1),
+    position_ids: { dtype: 'int32', shape: [tokens], data: Int32Array.from({ length: tokens }, (_, i) => i) },
+    attention_bias: {
+      dtype: 'float32',
+      shape: [rows, 1, 1, tokens],
+      data: perToken((row, token) => (token < lengths[row]! ? 0 : -1e9)),
+    },
+    targets: { dtype: 'float32', ...targetsOf(testCase, ints(golden.get('labels')!), tokens) },
+  };
+  if (head.kind === 'pooled')
+    inputs.pooling = { dtype: 'float32', shape: [rows, 1, tokens], data: perToken(pooling) };
+  for (const { name, shape } of stepOf(testCase).layout.parameters)
+    inputs[name] = { dtype: 'float32', shape, data: float32(golden.get(name)!) };
+  return inputs;
+}
+
+const largestOf = (values: Iterable<number>) => Math.max(...Array.from(values, Math.abs));
+
+function expectClose(
+  what: string,
+  actual: ArrayLike<number>,
+  { expected, within }: { expected: Float32Array; within: number },
+) {
+  expect(actual.length, what).toBe(expected.length);
+  const differences = expected.map((value, i) => actual[i]! - value);
+  expect(
+    largestOf(differences),
+    `${what}, whose largest element is ${largestOf(expected)}`,
+  ).toBeLessThanOrEqual(within * largestOf(expected) + floor);
+}
+
+/** Runs the case as recorded and again with more padding. */
+async function run(engine: Engine, testCase: Case, golden: ReadonlyMap<string, Tensor>) {
+  const { outputs, logits } = stepOf(testCase);
+  const program = await engine.compile({ outputs: { ...outputs, logits }, weights });
+  try {
+    const recorded = await program.run(inputsOf(testCase, golden, 0));
+    return { recorded, padded: await program.run(inputsOf(testCase, golden, extraColumns)) };
+  } finally {
+    await program.close();
+  }
+}
+
+describe.each(engines.map(engine => [engine.name, engine] as const))('the %s engine', (_, engine) => {
+  test.each(cases.map(testCase => [testCase.name, testCase] as const))(
+    '%s: logits, loss and gradients are those of PyTorch and PEFT, and padding does not matter',
+    async (_, testCase) => {
+      const golden = tensorsOf(`${testCase.name}.safetensors`);
+      const { recorded, padded } = await run(engine, testCase, golden);
+      const { layout } = stepOf(testCase);
+      const gradients = layout.parameters.map(({ name }) => gradientName(name));
+      for (const name of ['logits', 'loss', ...gradients])
+        expectClose(name, recorded[name]!.data, { expected: float32(golden.get(name)!), within: tolerance });
+      for (const name of ['loss', ...gradients])
+        expectClose(`${name} with more padding`, padded[name]!.data, {
+          expected: recorded[name]!.data as Float32Array,
+          within: paddingTolerance,
+        });
+    },
+  );
+});
+
+test.each(cases.map(testCase => [testCase.name, testCase] as const))(
+  '%s: PEFT trains the same tensors under the same names',
+  (_, testCase) => {
+    const golden = tensorsOf(`${testCase.name}.safetensors`);
+    const ofPeft = [...golden]
+      .filter(([name]) => name.startsWith('base_model.'))
+      .map(([name, { shape }]) => [name, shape]);
+    const ours = stepOf(testCase).layout.parameters.map(({ name, shape }) => [name, shape]);
+    expect(new Map(ours as [string, number[]][])).toEqual(new Map(ofPeft as [string, number[]][]));
+  },
+);
+
+test('the cases cover every target module, head and activation, padding and both token types', () => {
+  expect(new Set(cases.map(({ targetModules }) => targetModules.join('')))).toEqual(
+    new Set(['qv', 'qkvo', 'qkvoud', 'd']),
+  );
+  expect(new Set(cases.map(({ head }) => JSON.stringify(head))).size).toBe(5);
+  expect(new Set(cases.map(({ activation }) => activation))).toEqual(new Set(['gelu', 'relu']));
+  for (const testCase of cases) {
+    expect(new Set(testCase.lengths).size, testCase.name).toBeGreaterThan(1);
+    expect(testCase.alpha).not.toBe(testCase.rank);
+    const golden = tensorsOf(`${testCase.name}.safetensors`);
+    expect(new Set(ints(golden.get('token_type_ids')!))).toEqual(new Set([0, 1]));
+  }
+});

@@ -1,0 +1,65 @@
+/** A finished adapter on disk, as `train` leaves it: manifest.json and adapter.safetensors. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkBase } from '../functions/adapters.ts';
+import { type ResidentAdapter, readAdapter } from '../functions/artifacts/adapter.ts';
+import { sha256 } from '../functions/artifacts/digest.ts';
+import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
+import { VeneerError } from '../functions/error.ts';
+
+export interface AdapterDirectory {
+  manifest: AdapterManifest;
+  /** The manifest's bytes, whose digest is the version. */
+  manifestBytes: Uint8Array;
+  files: { 'adapter.safetensors': Uint8Array };
+}
+
+/** @throws VeneerError where the directory is not a finished adapter, or its files are not what its manifest says. */
+export async function readAdapterDirectory(directory: string): Promise<AdapterDirectory> {
+  const manifestBytes = await readFile(join(directory, 'manifest.json')).catch(() => {
+    throw new VeneerError(
+      'not_found',
+      `${directory} holds no manifest.json: it is no finished adapter of trainer train`,
+    );
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(manifestBytes.toString());
+  } catch (error) {
+    throw new VeneerError(
+      'invalid_artifact',
+      `${join(directory, 'manifest.json')}: ${(error as Error).message}`,
+    );
+  }
+  const parsed = AdapterManifest.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new VeneerError(
+      'invalid_artifact',
+      `${join(directory, 'manifest.json')}: ${issue?.path.join('.')}: ${issue?.message}`,
+    );
+  }
+  const path = join(directory, 'adapter.safetensors');
+  const file = await readFile(path).catch(() => {
+    throw new VeneerError('not_found', `${path} is missing`);
+  });
+  if (sha256(file) !== parsed.data.files['adapter.safetensors'].sha256)
+    throw new VeneerError(
+      'digest_mismatch',
+      `${path} is not the file that manifest.json names: train it again`,
+    );
+  return { manifest: parsed.data, manifestBytes, files: { 'adapter.safetensors': file } };
+}
+
+/** The adapter ready to run on this base. */
+export function residentOf(
+  { manifest, manifestBytes, files }: AdapterDirectory,
+  base: BaseManifest,
+): ResidentAdapter {
+  checkBase(manifest.base, base, 'directory');
+  return readAdapter(files['adapter.safetensors'], {
+    manifest,
+    digest: sha256(manifestBytes),
+    config: base.config,
+  });
+}

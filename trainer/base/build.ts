@@ -1,0 +1,142 @@
+/**
+ * Builds a base artifact from a Hugging Face directory: weights in one safetensors file that graphs refer to by offset,
+ * the tokenizer compiled, and one serving graph a variant. Deterministic: equal sources give equal bytes.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BaseFile } from '../../functions/artifacts/bases.ts';
+import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
+import type { BaseManifest, EncoderConfig, FileRef } from '../../functions/artifacts/manifests.ts';
+import { familyNames } from '../../functions/artifacts/modules.ts';
+import {
+  float32,
+  readSafetensors,
+  type Tensor,
+  writeSafetensors,
+} from '../../functions/artifacts/safetensors.ts';
+import { VeneerError } from '../../functions/error.ts';
+import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
+import { familyOf } from '../models/families.ts';
+import { servingGraphs } from './serving-graph.ts';
+
+export interface BaseSource {
+  /** Directory with config.json, tokenizer.json, model.safetensors and, perhaps, 1_Pooling/config.json. */
+  directory: string;
+  /** Where it came from, for the manifest. */
+  location: string;
+  licence: string;
+}
+
+export interface BuiltBase {
+  manifest: BaseManifest;
+  files: BaseFile[];
+}
+
+export async function buildBase(
+  name: string,
+  { directory, location, licence }: BaseSource,
+): Promise<BuiltBase> {
+  const config = await readJson(join(directory, 'config.json'));
+  const family = familyOf(config.model_type);
+  const encoder = family.readConfig(config);
+  const tokenizerJson = await readSource(join(directory, 'tokenizer.json'));
+  const source = await readSource(join(directory, 'model.safetensors'));
+
+  const files: BaseFile[] = [];
+  const keep = (bytes: Uint8Array): FileRef => {
+    const digest = sha256(bytes);
+    if (!files.some(file => file.sha256 === digest)) files.push({ sha256: digest, bytes });
+    return { sha256: digest, bytes: bytes.length };
+  };
+  const weightsFile = weightsOf(
+    readSafetensors(source, 'model.safetensors'),
+    encoder,
+    family.tensors(encoder),
+  );
+  const weights = keep(weightsFile);
+  const tensors = new Map(
+    [...readSafetensors(weightsFile, 'weights')].map(([tensor, { offset, data }]) => [
+      tensor,
+      { offset, bytes: data.length },
+    ]),
+  );
+  const graphs = servingGraphs(encoder, { location: weights.sha256, tensors });
+  const tokenizer = {
+    source: keep(tokenizerJson),
+    compiled: keep(compileTokenizer(new TextDecoder().decode(tokenizerJson))),
+  };
+  const sourceDigest = sha256(source);
+  return {
+    manifest: {
+      formatVersion: 1,
+      name,
+      digest: sha256(
+        canonicalJson({ config: encoder, tokenizer: tokenizer.source.sha256, weights: sourceDigest }),
+      ),
+      config: encoder,
+      pooling: await poolingOf(directory),
+      precision: 'fp32',
+      tokenizer,
+      weights,
+      graphs: Object.fromEntries([...graphs].map(([variant, model]) => [variant, keep(model)])),
+      licence,
+      source: { location, sha256: sourceDigest },
+    },
+    files,
+  };
+}
+
+/** The encoder's tensors and, where there is one, its pooler, as float32 under names without the task prefix. */
+function weightsOf(
+  source: ReadonlyMap<string, Tensor>,
+  config: EncoderConfig,
+  wanted: ReadonlyMap<string, readonly number[]>,
+): Uint8Array {
+  const { prefix, pooler } = familyNames(config.family);
+  const find = (name: string) => source.get(name) ?? source.get(`${prefix}.${name}`);
+  const optional = new Map<string, readonly number[]>([
+    [`${pooler}.weight`, [config.hiddenSize, config.hiddenSize]],
+    [`${pooler}.bias`, [config.hiddenSize]],
+  ]);
+  const kept = new Map<string, { dtype: 'F32'; shape: number[]; data: Uint8Array }>();
+  for (const [name, shape] of [...wanted, ...optional]) {
+    const tensor = find(name);
+    if (!tensor) {
+      if (optional.has(name)) continue;
+      throw new VeneerError('invalid_artifact', `model.safetensors: tensor ${name} is missing`);
+    }
+    if (tensor.shape.join() !== shape.join())
+      throw new VeneerError(
+        'invalid_artifact',
+        `model.safetensors: tensor ${name} has shape [${tensor.shape}], but config.json says [${shape}]`,
+      );
+    const data = float32(tensor);
+    kept.set(name, {
+      dtype: 'F32',
+      shape: [...shape],
+      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    });
+  }
+  return writeSafetensors(kept);
+}
+
+/** `mean` where sentence-transformers' 1_Pooling/config.json says so, else the first token. */
+async function poolingOf(directory: string): Promise<'mean' | 'cls'> {
+  const text = await readFile(join(directory, '1_Pooling', 'config.json'), 'utf8').catch(() => '{}');
+  return JSON.parse(text).pooling_mode_mean_tokens === true ? 'mean' : 'cls';
+}
+
+async function readSource(path: string): Promise<Uint8Array> {
+  return readFile(path).catch(error => {
+    throw new VeneerError('invalid_artifact', `${path}: cannot be read (${error.code})`, { cause: error });
+  });
+}
+
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  const text = new TextDecoder().decode(await readSource(path));
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new VeneerError('invalid_artifact', `${path}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,116 @@
+/** `evaluate`: scores an adapter, from a directory or from the store, through the served path. */
+import { stat } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { openAdapters } from '../../functions/adapters.ts';
+import type { ResidentAdapter } from '../../functions/artifacts/adapter.ts';
+import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
+import { parseReference } from '../../functions/artifacts/names.ts';
+import { readManifest, resolveReference } from '../../functions/artifacts/versions.ts';
+import { type Base, openBase } from '../../functions/base.ts';
+import { VeneerError } from '../../functions/error.ts';
+import type { Store } from '../../functions/store/store.ts';
+import { readAdapterDirectory, residentOf } from '../adapter-directory.ts';
+import type { ColumnOptions } from '../data/columns.ts';
+import { evaluate } from '../evaluate.ts';
+import { trainingTasks } from '../tasks/tasks.ts';
+import {
+  cacheDir,
+  defaultThreads,
+  openSharedStore,
+  outputOf,
+  type SharedOptions,
+  shared,
+  whole,
+} from './command.ts';
+import { progressOf } from './progress.ts';
+
+export interface EvaluateOptions {
+  /** Directory of a trained adapter, or a reference in the store. */
+  adapter: string;
+  /** Needed for a reference. */
+  tenant?: string;
+  data: string;
+  columns: ColumnOptions;
+  threads: number;
+}
+
+interface Located {
+  manifest: AdapterManifest;
+  load(base: Base): Promise<ResidentAdapter>;
+}
+
+async function locate(store: Store, { adapter, tenant }: EvaluateOptions): Promise<Located> {
+  const isDirectory = await stat(adapter).then(
+    entry => entry.isDirectory(),
+    () => false,
+  );
+  if (isDirectory) {
+    const directory = await readAdapterDirectory(adapter);
+    return { manifest: directory.manifest, load: async base => residentOf(directory, base.manifest) };
+  }
+  if (tenant === undefined)
+    throw new VeneerError(
+      'usage',
+      `${adapter} is no directory; for an adapter in the store say --tenant too`,
+    );
+  const reference = parseReference(adapter);
+  const digest = await resolveReference(store, tenant, reference);
+  const pinned = `${reference.name}@sha256:${digest}`;
+  return {
+    manifest: await readManifest(store, { tenant, name: reference.name, digest }),
+    load: base =>
+      openAdapters({
+        store,
+        base: async () => base.manifest,
+        budgetBytes: Number.POSITIVE_INFINITY,
+        aliasTtlMs: 0,
+        now: Date.now,
+      }).get(tenant, pinned),
+  };
+}
+
+export async function evaluateAdapter(store: Store, options: EvaluateOptions, log: (line: string) => void) {
+  const { manifest, load } = await locate(store, options);
+  const task = trainingTasks[manifest.task];
+  const split = await task.readSplit(options.data, options.columns);
+  for (const { reason, count } of split.skipped) log(`skipped ${count}: ${reason}`);
+  task.checkKnown(split, manifest.labels, 'the adapter');
+  const base = await openBase({ store, name: manifest.base.name, cacheDir, threads: options.threads });
+  const progress = progressOf(log);
+  try {
+    const adapter = await load(base);
+    const onProgress = (done: number, total: number) => progress.update(done, total, 'evaluating');
+    const metrics = await evaluate({ base, adapter, task, examples: split.examples, onProgress });
+    return { task: manifest.task, examples: split.examples.length, metrics };
+  } finally {
+    progress.stop();
+    await base.engine.close();
+  }
+}
+
+export function evaluateCommand(program: Command): void {
+  shared(program.command('evaluate'))
+    .description('score an adapter through the served path')
+    .argument(
+      '<adapter>',
+      'directory of trainer train, or a reference (name, name@alias, name@sha256:...) with --tenant',
+    )
+    .requiredOption('--data <path>', 'file, or directory whose test (else dev, else train) split is used')
+    .option('--tenant <tenant>', 'whose adapter the reference means')
+    .option('--threads <n>', 'threads of one run', whole(1, 256), defaultThreads)
+    .option('--text-column <column>', 'classification: name or 1-based number')
+    .option('--label-column <column>', 'classification: name or 1-based number')
+    .option('--pair-column <column>', 'classification of pairs: column of the second text')
+    .action(
+      async (
+        adapter: string,
+        flags: SharedOptions & ColumnOptions & { data: string; tenant?: string; threads: number },
+      ) => {
+        const output = outputOf(flags);
+        const store = await openSharedStore(flags);
+        const result = await evaluateAdapter(store, { ...flags, adapter, columns: flags }, output.log);
+        const lines = Object.entries(result.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
+        output.result(result, `${result.examples} examples`, ...lines);
+      },
+    );
+}

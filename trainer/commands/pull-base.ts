@@ -1,0 +1,55 @@
+/** `pull-base`: builds a base artifact in the store. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { publishBase } from '../../functions/artifacts/bases.ts';
+import { BaseName } from '../../functions/artifacts/names.ts';
+import { VeneerError } from '../../functions/error.ts';
+import type { Store } from '../../functions/store/store.ts';
+import { buildBase } from '../base/build.ts';
+import { locateBase } from '../base/source.ts';
+import { openSharedStore, outputOf, type SharedOptions, shared } from './command.ts';
+
+export interface PullOptions {
+  /** Catalog name, directory or hub id. */
+  wanted: string;
+  name?: string;
+  force: boolean;
+}
+
+export async function pullBase(
+  store: Store,
+  { wanted, name, force }: PullOptions,
+  log: (line: string) => void,
+): Promise<{ base: string; digest: string }> {
+  const workDirectory = await mkdtemp(join(tmpdir(), 'veneer-base-'));
+  try {
+    const source = await locateBase(wanted, workDirectory, log);
+    const chosen = BaseName.safeParse(name ?? source.name);
+    if (!chosen.success)
+      throw new VeneerError('usage', `--name ${name ?? source.name}: ${chosen.error.issues[0]?.message}`);
+    const { manifest, files } = await buildBase(chosen.data, source);
+    const { created } = await publishBase(store, manifest, files, { force });
+    log(`${manifest.name}: ${created ? 'built' : 'already there'} in ${store.url}`);
+    return { base: manifest.name, digest: manifest.digest };
+  } finally {
+    await rm(workDirectory, { recursive: true, force: true });
+  }
+}
+
+export function pullBaseCommand(program: Command): void {
+  shared(program.command('pull-base'))
+    .description(
+      'build a base model artifact in the store from a catalog name, a Hugging Face directory, or a hub id',
+    )
+    .argument('<base>', 'catalog name (minilm-l6), directory, or hub id owner/model')
+    .option('--name <name>', 'name in the store, instead of the one the source suggests')
+    .option('--force', 'replace another model of the same name, and damaged files', false)
+    .action(async (wanted: string, options: SharedOptions & { name?: string; force: boolean }) => {
+      const output = outputOf(options);
+      const store = await openSharedStore(options);
+      const result = await pullBase(store, { wanted, ...options }, output.log);
+      output.result(result, `${result.base} ${result.digest}`);
+    });
+}

@@ -1,0 +1,46 @@
+/** `serve`: the HTTP API on this machine. */
+import type { Command } from 'commander';
+import { startServer } from '../../functions/http/serve.ts';
+import {
+  cacheDir,
+  defaultThreads,
+  openSharedStore,
+  outputOf,
+  type SharedOptions,
+  shared,
+  whole,
+} from './command.ts';
+
+interface Flags extends SharedOptions {
+  base?: string;
+  host: string;
+  port: number;
+  threads: number;
+}
+
+export function serveCommand(program: Command): void {
+  shared(program.command('serve'))
+    .description('serve the store’s adapters over HTTP')
+    .option('--base <name>', 'base to serve; the only one in the store, if left out')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0 takes a free one', whole(0, 65_535), 8787)
+    .option('--threads <n>', 'threads of one run', whole(1, 256), defaultThreads)
+    .action(async (flags: Flags) => {
+      const output = outputOf(flags);
+      const store = await openSharedStore(flags);
+      const { base, host, port, threads } = flags;
+      const server = await startServer({
+        store,
+        host,
+        port,
+        threads,
+        cacheDir,
+        ...(base === undefined ? {} : { baseName: base }),
+      });
+      output.result({ url: server.url }, `listening on ${server.url}`);
+      await new Promise<void>(resolve => {
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+      });
+      await server.close();
+    });
+}

@@ -1,0 +1,164 @@
+/** `train`: fine-tunes one adapter and leaves it in a directory. */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { type AdapterManifest, TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
+import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
+import { VeneerError } from '../../functions/error.ts';
+import type { Store } from '../../functions/store/store.ts';
+import { onnxEngine } from '../engines/onnx.ts';
+import { type TrainOptions, type TrainResult, train } from '../train.ts';
+import {
+  cacheDir,
+  defaultThreads,
+  openSharedStore,
+  outputOf,
+  real,
+  type SharedOptions,
+  shared,
+  whole,
+} from './command.ts';
+import { progressOf } from './progress.ts';
+
+interface Flags extends SharedOptions {
+  task: TaskName;
+  data: string;
+  evalData?: string;
+  base: string;
+  out: string;
+  epochs: number;
+  batchSize: number;
+  accumulate: number;
+  learningRate: number;
+  warmup: number;
+  weightDecay: number;
+  maxGradNorm: number;
+  patience: number;
+  rank: number;
+  alpha: number;
+  targetModules: TargetModule[];
+  maxLength?: number;
+  stride?: number;
+  quantization: AdapterManifest['quantization'];
+  seed: number;
+  threads: number;
+  textColumn?: string;
+  labelColumn?: string;
+  pairColumn?: string;
+}
+
+/** Trains with progress shown; used by the command and by quickstart. */
+export async function trainWithProgress(
+  store: Store,
+  options: TrainOptions,
+  log: (line: string) => void,
+): Promise<TrainResult> {
+  const progress = progressOf(log);
+  let rate = 0;
+  try {
+    return await train(store, onnxEngine({ threads: options.threads }), options, {
+      log: progress.log,
+      onStep: ({ step, steps, epoch, loss, tokens, milliseconds }) => {
+        const now = (1000 * tokens) / milliseconds;
+        rate = rate === 0 ? now : 0.9 * rate + 0.1 * now;
+        progress.update(step, steps, `epoch ${epoch} loss ${loss.toFixed(4)} ${Math.round(rate)} tokens/s`);
+      },
+      onEvaluate: (done, total) => progress.update(done, total, 'evaluating'),
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+export const trainDefaults = {
+  epochs: 3,
+  batchSize: 16,
+  accumulate: 1,
+  learningRate: 1e-3,
+  warmup: 0.06,
+  weightDecay: 0.01,
+  maxGradientNorm: 1,
+  patience: 0,
+  seed: 1,
+  lora: { rank: 8, alpha: 16, targetModules },
+  quantization: 'int8',
+  threads: defaultThreads,
+  columns: {},
+  cacheDir,
+} as const;
+
+function parseModules(text: string): TargetModule[] {
+  const names = [...new Set(text.split(',').map(name => name.trim()))];
+  const parsed = TargetModule.array().min(1).safeParse(names);
+  if (!parsed.success)
+    throw new VeneerError(
+      'usage',
+      `--target-modules ${text}: a comma-separated list out of ${targetModules.join(',')}`,
+    );
+  return targetModules.filter(module => parsed.data.includes(module));
+}
+
+export function trainCommand(program: Command): void {
+  const d = trainDefaults;
+  shared(program.command('train'))
+    .description('fine-tune a LoRA adapter on a frozen base')
+    .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
+    .requiredOption('--data <path>', 'file, or directory with train and optional dev and test files')
+    .requiredOption('--base <name>', 'base in the store (see pull-base)')
+    .requiredOption('--out <directory>', 'where the adapter goes')
+    .option('--eval-data <path>', 'dev file, instead of the directory’s own')
+    .option('--epochs <n>', 'passes over the data', whole(1, 10_000), d.epochs)
+    .option('--batch-size <n>', 'windows of one forward pass', whole(1, 4096), d.batchSize)
+    .option('--accumulate <n>', 'batches of one optimizer step', whole(1, 4096), d.accumulate)
+    .option('--learning-rate <x>', 'peak rate', real(0, 10, true), d.learningRate)
+    .option('--warmup <x>', 'fraction of steps over which the rate rises', real(0, 1), d.warmup)
+    .option('--weight-decay <x>', 'AdamW weight decay of matrices', real(0, 1), d.weightDecay)
+    .option('--max-grad-norm <x>', 'gradient clipping by global norm', real(0, 1e6, true), d.maxGradientNorm)
+    .option(
+      '--patience <n>',
+      'stop after so many epochs without a better dev metric; 0 never',
+      whole(0, 10_000),
+      d.patience,
+    )
+    .option('--rank <n>', 'LoRA rank', whole(1, 64), d.lora.rank)
+    .option(
+      '--alpha <x>',
+      'LoRA alpha; the update is scaled by alpha / rank',
+      real(0, 10_000, true),
+      d.lora.alpha,
+    )
+    .option('--target-modules <list>', 'adapted layers, out of q,k,v,o,u,d', parseModules, [...targetModules])
+    .option('--max-length <n>', 'tokens of one window (default 128, question answering 256)', whole(8, 8192))
+    .option(
+      '--stride <n>',
+      'tokens that neighbouring windows share (default 32, question answering 64)',
+      whole(0, 4096),
+    )
+    .addOption(
+      new Option('--quantization <q>', 'how the adapter is stored')
+        .choices(['int8', 'float16', 'float32'])
+        .default(d.quantization),
+    )
+    .option('--seed <n>', 'seed of everything random', whole(0, 2 ** 32 - 1), d.seed)
+    .option('--threads <n>', 'threads of one step', whole(1, 256), d.threads)
+    .option('--text-column <column>', 'classification: name or 1-based number')
+    .option('--label-column <column>', 'classification: name or 1-based number')
+    .option('--pair-column <column>', 'classification of pairs: column of the second text')
+    .action(async (flags: Flags) => {
+      const output = outputOf(flags);
+      const store = await openSharedStore(flags);
+      const { textColumn, labelColumn, pairColumn, rank, alpha, maxGradNorm, ...rest } = flags;
+      const options: TrainOptions = {
+        ...rest,
+        maxGradientNorm: maxGradNorm,
+        lora: { rank, alpha, targetModules: flags.targetModules },
+        columns: {
+          ...(textColumn === undefined ? {} : { textColumn }),
+          ...(labelColumn === undefined ? {} : { labelColumn }),
+          ...(pairColumn === undefined ? {} : { pairColumn }),
+        },
+        cacheDir,
+      };
+      const result = await trainWithProgress(store, options, output.log);
+      output.result(result, `${result.out}: ${result.steps} steps in ${result.seconds.toFixed(1)} s`);
+    });
+}

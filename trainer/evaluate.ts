@@ -1,0 +1,34 @@
+/** Scores an adapter through the served path: the same predict() that answers requests. */
+import type { ResidentAdapter } from '../functions/artifacts/adapter.ts';
+import type { Metrics } from '../functions/artifacts/manifests.ts';
+import type { Base } from '../functions/base.ts';
+import { predict } from '../functions/predict.ts';
+import type { AnyTrainingTask } from './tasks/training-task.ts';
+
+export interface EvaluateArguments {
+  base: Pick<Base, 'tokenizer' | 'engine'>;
+  adapter: ResidentAdapter;
+  task: AnyTrainingTask;
+  examples: readonly { where: string }[];
+  onProgress?(done: number, total: number): void;
+}
+
+/** Inputs of one predict() call: enough for full batches of like length. */
+const chunk = 512;
+
+export async function evaluate({
+  base,
+  adapter,
+  task,
+  examples,
+  onProgress,
+}: EvaluateArguments): Promise<Metrics> {
+  const options = task.options(adapter.manifest.unanswerable);
+  const outputs: unknown[] = [];
+  for (let from = 0; from < examples.length; from += chunk) {
+    const inputs = examples.slice(from, from + chunk).map(task.input);
+    outputs.push(...(await predict({ base, adapter, task: task.serving, inputs, options })).outputs);
+    onProgress?.(outputs.length, examples.length);
+  }
+  return task.score(examples, outputs);
+}

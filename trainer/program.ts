@@ -1,0 +1,45 @@
+/** The command line: every command, one line each, and how errors become one line and an exit code. */
+import { Command, CommanderError } from 'commander';
+import { VeneerError } from '../functions/error.ts';
+import { adaptersCommand } from './commands/adapters.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { keysCommand } from './commands/keys.ts';
+import { pullBaseCommand } from './commands/pull-base.ts';
+import { pushAdapterCommand } from './commands/push-adapter.ts';
+import { serveCommand } from './commands/serve.ts';
+import { trainCommand } from './commands/train.ts';
+
+const commands = [
+  pullBaseCommand,
+  trainCommand,
+  evaluateCommand,
+  pushAdapterCommand,
+  adaptersCommand,
+  keysCommand,
+  serveCommand,
+];
+
+/** Runs one command line. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const program = new Command('trainer')
+    .description('Fine-tunes LoRA adapters on a frozen base, pushes and serves them.')
+    .exitOverride()
+    .showHelpAfterError('(see --help)');
+  for (const add of commands) add(program);
+  const throwInstead = (command: Command) => {
+    command.exitOverride().showHelpAfterError('(see --help)');
+    command.commands.forEach(throwInstead);
+  };
+  program.commands.forEach(throwInstead);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof VeneerError)) throw error;
+    process.stderr.write(`error: ${error.message}\n`);
+    if (args.includes('--json'))
+      process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
+    return error.exitCode;
+  }
+}

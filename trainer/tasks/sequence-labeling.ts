@@ -1,0 +1,79 @@
+/**
+ * Training of sequence labeling. A data set's words are joined by spaces; where the tokenizer-independent segmentation
+ * (words.ts) cuts one of them further, its first piece carries the tag and the others continue the entity. What is scored
+ * is the tag of the first piece.
+ */
+import {
+  type EncodedLabeling,
+  type LabelingInput,
+  type LabelingOutput,
+  sequenceLabeling as serving,
+} from '../../functions/tasks/sequence-labeling.ts';
+import type { Word } from '../../functions/tasks/words.ts';
+import { readLabeling, readLabelingSplit } from '../data/conll.ts';
+import type { LabelingExample } from '../data/dataset.ts';
+import { checkKnownEntityTypes, tagsOf } from '../data/labels.ts';
+import { scoreEntities } from '../metrics/entities.ts';
+import type { TrainingTask } from './training-task.ts';
+
+/** For each piece of the joined text, the word of the example that it lies in. */
+function owners(example: LabelingExample, pieces: readonly Word[]): number[] {
+  let word = 0;
+  let end = example.words[0]?.length ?? 0;
+  return pieces.map(piece => {
+    while (piece.start >= end && word + 1 < example.words.length) end += 1 + example.words[++word]!.length;
+    return word;
+  });
+}
+
+const continued = (tag: string) => (tag === 'O' ? tag : `I-${tag.slice(2)}`);
+
+export const sequenceLabeling: TrainingTask<
+  LabelingExample,
+  LabelingInput,
+  LabelingOutput,
+  EncodedLabeling,
+  object
+> = {
+  serving,
+  mainMetric: 'f1',
+  defaults: { maxLength: 128, stride: 32 },
+  head: () => ({ kind: 'token' }),
+  read: path => readLabeling(path),
+  readSplit: path => readLabelingSplit(path),
+  labels: tagsOf,
+  checkKnown: checkKnownEntityTypes,
+  input: ({ words }) => ({ text: words.join(' ') }),
+  options: () => ({}),
+  targets: (example, { windows, words, firstTokens }, { labels }) => {
+    const owner = owners(example, words);
+    const tags = words.map((_, i) => {
+      const tag = example.tags[owner[i]!]!;
+      return labels.indexOf(i > 0 && owner[i] === owner[i - 1] ? continued(tag) : tag);
+    });
+    return windows.map(({ ids, position, first, count }) => {
+      const targets = new Int32Array(ids.length).fill(-1);
+      firstTokens.forEach((token, word) => {
+        if (token >= first && token < first + count) targets[position + token - first] = tags[word]!;
+      });
+      return targets;
+    });
+  },
+  score: (examples, outputs) => {
+    const predicted = examples.map((example, i) => {
+      const { words, tags } = outputs[i]!;
+      const found = example.words.map(() => 'O');
+      const seen = new Set<number>();
+      owners(example, words).forEach((word, piece) => {
+        if (!seen.has(word)) found[word] = tags[piece]!;
+        seen.add(word);
+      });
+      return found;
+    });
+    return scoreEntities(
+      examples.map(example => example.tags),
+      predicted,
+    ).metrics;
+  },
+  unanswerable: () => false,
+};

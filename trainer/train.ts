@@ -1,0 +1,344 @@
+/**
+ * One training run from files to a finished adapter directory: reads data, builds the step, fits, quantizes, scores what
+ * will be served. The directory is complete once manifest.json is in it; until then only checkpoint.safetensors changes.
+ */
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type FloatTensor, readAdapter, writeAdapter } from '../functions/artifacts/adapter.ts';
+import { baseFile } from '../functions/artifacts/bases.ts';
+import { canonicalJson, sha256 } from '../functions/artifacts/digest.ts';
+import type { AdapterManifest, BaseManifest, Metrics } from '../functions/artifacts/manifests.ts';
+import { familyNames } from '../functions/artifacts/modules.ts';
+import type { TaskName } from '../functions/artifacts/names.ts';
+import { type Base, openBase } from '../functions/base.ts';
+import { VeneerError } from '../functions/error.ts';
+import type { Store } from '../functions/store/store.ts';
+import type { TrainingRow } from './batches.ts';
+import type { ColumnOptions } from './data/columns.ts';
+import type { Dataset, Split } from './data/dataset.ts';
+import type { Engine, WeightsFile } from './engines/engine.ts';
+import { evaluate } from './evaluate.ts';
+import { type FitOptions, type FitResult, fit, type StepReport } from './fit.ts';
+import type { HeadSpec, Pooler } from './heads.ts';
+import type { LoraSpec } from './lora.ts';
+import { initialValues, type Layout, views } from './parameters.ts';
+import { buildStep } from './step.ts';
+import { trainingTasks } from './tasks/tasks.ts';
+import type { AnyTrainingTask } from './tasks/training-task.ts';
+import { readWeight, readWeightsFile } from './weights.ts';
+
+export interface TrainOptions extends FitOptions {
+  task: TaskName;
+  data: string;
+  /** File that is scored after every epoch, instead of the data directory's dev split. */
+  evalData?: string;
+  columns: ColumnOptions;
+  base: string;
+  out: string;
+  lora: LoraSpec;
+  maxLength?: number;
+  stride?: number;
+  quantization: AdapterManifest['quantization'];
+  threads: number;
+  cacheDir: string;
+}
+
+export interface TrainObserver {
+  log(line: string): void;
+  onStep(report: StepReport): void;
+  onEvaluate(done: number, total: number): void;
+}
+
+export interface TrainResult {
+  out: string;
+  task: TaskName;
+  /** Of the split that was evaluated, as served; empty where there was none. */
+  metrics: Metrics;
+  steps: number;
+  seconds: number;
+  stepMsMedian: number;
+  peakRssMb: number;
+}
+
+type Example = { where: string };
+
+export async function train(
+  store: Store,
+  engine: Engine,
+  options: TrainOptions,
+  observer: TrainObserver,
+): Promise<TrainResult> {
+  const started = performance.now();
+  const task = trainingTasks[options.task];
+  const data = await readData(task, options);
+  report(data, observer);
+  const base = await openBase({
+    store,
+    name: options.base,
+    cacheDir: options.cacheDir,
+    threads: options.threads,
+  });
+  try {
+    return await trainOn(base, { store, engine, options, observer, task, data, started });
+  } finally {
+    await base.engine.close();
+  }
+}
+
+interface Run {
+  store: Store;
+  engine: Engine;
+  options: TrainOptions;
+  observer: TrainObserver;
+  task: AnyTrainingTask;
+  data: Dataset<Example>;
+  started: number;
+}
+
+async function trainOn(
+  base: Base,
+  { store, engine, options, observer, task, data, started }: Run,
+): Promise<TrainResult> {
+  const { manifest } = base;
+  const { config } = manifest;
+  const labels = task.labels(data.train.examples);
+  const window = windowOptions(task, options, manifest);
+  const context = { tokenizer: base.tokenizer, labels, ...window };
+  const rows = data.train.examples.flatMap((example): TrainingRow[] => {
+    const encoded = located(example, () => task.serving.encode(task.input(example), context));
+    const targets = task.targets(example, encoded, context);
+    return encoded.windows.map((row, i) => ({ window: row, targets: targets[i]! }));
+  });
+  observer.log(`${data.train.examples.length} examples in ${rows.length} windows, ${labels.length} labels`);
+
+  const head: HeadSpec = { task: options.task, head: task.head(manifest.pooling), labels: labels.length };
+  const weights = await readWeightsFile(
+    await baseFile(store, manifest.name, manifest.weights, options.cacheDir),
+  );
+  const pooler = await poolerOf(config.family, weights);
+  const step = buildStep({ config, lora: options.lora, head, ...(pooler ? { pooler } : {}) });
+  const initial = initialValues(step.layout, { seed: options.seed, stream: 0 });
+  observer.log(
+    `${step.layout.size} trainable parameters (${head.head.kind} head, LoRA on ${options.lora.targetModules.join(',')})`,
+  );
+
+  const draft = draftManifest({ manifest, options, task, data, labels, head, window, engine: engine.name });
+  const scored = data.dev ?? data.test;
+  const score = async (
+    values: Float32Array,
+    quantization: AdapterManifest['quantization'],
+    examples: readonly Example[],
+  ) => {
+    const file = writeAdapter(floatTensors(step.layout, values), quantization);
+    const adapter = readAdapter(file, { manifest: { ...draft, quantization }, digest: sha256(file), config });
+    return evaluate({ base, adapter, task, examples, onProgress: observer.onEvaluate });
+  };
+
+  await mkdir(options.out, { recursive: true });
+  const checkpoint = join(options.out, 'checkpoint.safetensors');
+  const program = await engine.compile({ outputs: step.outputs, weights });
+  const stepMs: number[] = [];
+  let result: FitResult;
+  try {
+    result = await fit({
+      program,
+      layout: step.layout,
+      initial,
+      config,
+      head,
+      rows,
+      options,
+      onStep: stepReport => {
+        stepMs.push(stepReport.milliseconds);
+        observer.onStep(stepReport);
+      },
+      ...(data.dev
+        ? {
+            evaluate: async values => {
+              const metrics = await score(values, 'float32', data.dev!.examples);
+              observer.log(describe('dev', metrics));
+              return { metrics, main: metrics[task.mainMetric]! };
+            },
+          }
+        : {}),
+      onBest: values => replaceFile(checkpoint, writeAdapter(floatTensors(step.layout, values), 'float32')),
+    });
+  } finally {
+    await program.close();
+  }
+
+  const trained = result.metrics ?? (scored ? await score(result.values, 'float32', scored.examples) : {});
+  const served = scored ? await score(result.values, options.quantization, scored.examples) : {};
+  if (scored)
+    observer.log(
+      describe(`${scored === data.dev ? 'dev' : 'test'} as served (${options.quantization})`, served),
+    );
+  const file = writeAdapter(floatTensors(step.layout, result.values), options.quantization);
+  const finished: AdapterManifest = {
+    ...draft,
+    metrics: { trained, served },
+    files: { 'adapter.safetensors': { sha256: sha256(file), bytes: file.length } },
+  };
+  await replaceFile(join(options.out, 'history.json'), canonicalJson(result.history));
+  await replaceFile(join(options.out, 'adapter.safetensors'), file);
+  await replaceFile(join(options.out, 'manifest.json'), canonicalJson(finished));
+  return {
+    out: options.out,
+    task: options.task,
+    metrics: served,
+    steps: result.steps,
+    seconds: (performance.now() - started) / 1000,
+    stepMsMedian: median(stepMs),
+    peakRssMb: process.resourceUsage().maxRSS / 1024,
+  };
+}
+
+/** Windows as the user asked for, else the task's defaults, within what the base can do. */
+function windowOptions(task: AnyTrainingTask, options: TrainOptions, { config }: BaseManifest) {
+  const limit = config.maxPositions - config.positionOffset;
+  const maxLength = options.maxLength ?? Math.min(task.defaults.maxLength, limit);
+  if (maxLength > limit)
+    throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
+  const stride = options.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
+  if (stride >= maxLength / 2)
+    throw new VeneerError('usage', `--stride ${stride}: must be under half of --max-length ${maxLength}`);
+  return { maxLength, stride };
+}
+
+async function readData(
+  task: AnyTrainingTask,
+  { data, evalData, columns }: TrainOptions,
+): Promise<Dataset<Example>> {
+  const dataset = await task.read(data, columns);
+  if (evalData === undefined) return dataset;
+  const dev = await task.readSplit(evalData, columns);
+  task.checkKnown(dev, task.labels(dataset.train.examples), 'the train split');
+  return { ...dataset, dev };
+}
+
+function report(data: Dataset<Example>, { log }: TrainObserver): void {
+  for (const [name, split] of Object.entries(data) as [string, Split<Example> | undefined][]) {
+    for (const note of split?.notes ?? []) log(`${name}: ${note}`);
+    for (const { reason, count, where } of split?.skipped ?? [])
+      log(
+        `${name}: skipped ${count}: ${reason} (${where.slice(0, 3).join(', ')}${count > 3 ? ', ...' : ''})`,
+      );
+  }
+}
+
+/** Puts the example's place before an error that its text causes. */
+function located<T>(example: Example, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof VeneerError)
+      throw new VeneerError('invalid_data', `${example.where}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+interface DraftArguments {
+  manifest: BaseManifest;
+  options: TrainOptions;
+  task: AnyTrainingTask;
+  data: Dataset<Example>;
+  labels: string[];
+  head: HeadSpec;
+  window: { maxLength: number; stride: number };
+  engine: string;
+}
+
+/** Everything of the manifest that is known before training. */
+function draftManifest({
+  manifest,
+  options,
+  task,
+  data,
+  labels,
+  head,
+  window,
+  engine,
+}: DraftArguments): AdapterManifest {
+  const {
+    epochs,
+    batchSize,
+    accumulate,
+    learningRate,
+    warmup,
+    weightDecay,
+    maxGradientNorm,
+    patience,
+    seed,
+  } = options;
+  const scored = data.dev ? 'dev' : data.test ? 'test' : null;
+  return {
+    formatVersion: 1,
+    task: options.task,
+    labels,
+    base: { name: manifest.name, digest: manifest.digest, tokenizer: manifest.tokenizer.source.sha256 },
+    ...window,
+    lora: { ...options.lora, targetModules: [...options.lora.targetModules] },
+    head: head.head,
+    unanswerable: task.unanswerable(data.train.examples),
+    quantization: options.quantization,
+    metrics: { trained: {}, served: {} },
+    training: {
+      config: {
+        epochs,
+        batchSize,
+        accumulate,
+        learningRate,
+        warmup,
+        weightDecay,
+        maxGradientNorm,
+        patience,
+        scored,
+      },
+      seed,
+      engine,
+      dataset: data.train.digest,
+    },
+    files: { 'adapter.safetensors': { sha256: '0'.repeat(64), bytes: 0 } },
+  };
+}
+
+function floatTensors(layout: Layout, values: Float32Array): Map<string, FloatTensor> {
+  const parts = views(layout, values);
+  return new Map(layout.parameters.map(({ name, shape }) => [name, { shape, data: parts.get(name)! }]));
+}
+
+/** The base's pooler, where its checkpoint has one. */
+async function poolerOf(family: string, weights: WeightsFile): Promise<Pooler | undefined> {
+  const { pooler } = familyNames(family);
+  const [weight, bias] = [
+    await readWeight(weights, `${pooler}.weight`),
+    await readWeight(weights, `${pooler}.bias`),
+  ];
+  return weight && bias ? { weight, bias } : undefined;
+}
+
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new VeneerError(
+      'unavailable',
+      `${path}: cannot be written (${(error as NodeJS.ErrnoException).code})`,
+      { cause: error },
+    );
+  }
+}
+
+function describe(what: string, metrics: Metrics): string {
+  return `${what}: ${Object.entries(metrics)
+    .map(([name, value]) => `${name} ${value.toFixed(4)}`)
+    .join(', ')}`;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
