@@ -49,8 +49,9 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   const logits = await engine.run(rows);
   let next = 0;
   const outputs = encoded.map(form => {
-    const own = logits.slice(next, (next += form.windows.length));
-    return task.decode(form, own, context, options);
+    const first = next;
+    next += form.windows.length;
+    return task.decode(form, logits.slice(first, next), context, options);
   });
   return {
     outputs,

@@ -1,14 +1,18 @@
 /** Bundles the entry files to dist/ with packages left external. Workers are entries of their own. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const entries = [
   'trainer/main.ts',
   'trainer/quickstart.ts',
   'trainer/bench.ts',
+  'trainer/bench/step.ts',
   'trainer/engines/onnx-worker.ts',
   'functions/server.ts',
 ].filter(entry => existsSync(entry));
+
+// Chunk names carry a hash, so old ones pile up until a fresh build.
+if (process.argv.includes('--fresh')) rmSync('dist', { recursive: true, force: true });
 
 await build({
   entryPoints: entries,

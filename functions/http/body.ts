@@ -11,7 +11,8 @@ export function jsonBody(maxBytes: number) {
     const { raw, url, method } = c.req;
     if (Number(raw.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
     const body = await readUpTo(raw.body, maxBytes);
-    if (!isUtf8(body)) throw new VeneerError('invalid_json', 'the body is not UTF-8: encode the JSON as UTF-8');
+    if (!isUtf8(body))
+      throw new VeneerError('invalid_json', 'the body is not UTF-8: encode the JSON as UTF-8');
     const headers = new Headers(raw.headers);
     headers.set('content-type', 'application/json');
     headers.delete('content-length');

@@ -9,10 +9,16 @@ type Responses = RouteConfig['responses'];
 const headers = z.object({ 'x-request-id': z.string() });
 
 export const predictionHeaders = headers.extend({
-  'x-adapter-digest': z.string().openapi({ description: 'SHA-256 digest of the adapter version that answered.' }),
+  'x-adapter-digest': z
+    .string()
+    .openapi({ description: 'SHA-256 digest of the adapter version that answered.' }),
 });
 
-export function answer(description: string, schema: z.ZodType, withHeaders: z.ZodObject = headers): Responses {
+export function answer(
+  description: string,
+  schema: z.ZodType,
+  withHeaders: z.ZodObject = headers,
+): Responses {
   return { 200: { description, headers: withHeaders, content: { 'application/json': { schema } } } };
 }
 

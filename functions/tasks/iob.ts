@@ -16,6 +16,9 @@ function mayFollow(previous: string | undefined, tag: string): boolean {
   );
 }
 
+/** Stands for the logarithm of a zero probability: finite, so that the rest of a sequence still counts. */
+const impossible = -1e9;
+
 /**
  * The most probable tag sequence among those that IOB2 allows (Viterbi over per-word scores, no transition weights).
  * @param scores One row of tag scores (logits or log-probabilities) a word.
@@ -33,7 +36,7 @@ export function decodeTags(scores: readonly ArrayLike<number>[], tags: readonly 
       if (word > 0) for (const i of allowed[tag]!) if (winner < 0 || best[i]! > best[winner]!) winner = i;
       from[tag] = winner;
       const before = word === 0 ? best[tag]! : winner < 0 ? Number.NEGATIVE_INFINITY : best[winner]!;
-      next[tag] = before + row[tag]!;
+      next[tag] = before + Math.max(impossible, row[tag]!);
     }
     back.push(from);
     best = next;

@@ -15,9 +15,14 @@ export function logSumExp(values: Iterable<number>): number {
   return max + Math.log(sum);
 }
 
-/** Probabilities that sum to 1. */
-export function softmax(logits: ArrayLike<number>): Float64Array {
+/** Logarithms of the probabilities, finite also where those are too small for a float. */
+export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(logits);
   const total = logSumExp(values);
-  return values.map(value => Math.exp(value - total));
+  return values.map(value => value - total);
+}
+
+/** Probabilities that sum to 1. */
+export function softmax(logits: ArrayLike<number>): Float64Array {
+  return logSoftmax(logits).map(Math.exp);
 }

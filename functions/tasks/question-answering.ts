@@ -34,9 +34,6 @@ export interface EncodedQuestion {
   encoding: Encoding;
 }
 
-/** Starts and ends that are tried in each window. */
-const candidates = 20;
-
 function encode({ question, context }: QuestionInput, taskContext: TaskContext): EncodedQuestion {
   const { tokenizer } = taskContext;
   const encoding = tokenizer.encode(context);
@@ -58,7 +55,7 @@ function decode(
   { windows, context, encoding }: EncodedQuestion,
   logits: readonly Float32Array[],
   _context: TaskContext,
-  { topK, maxAnswerTokens, allowNone }: QuestionOptions,
+  options: QuestionOptions,
 ): Answer[] {
   const spans: Span[] = [];
   const places: [number[], number[]] = [[], []];
@@ -72,12 +69,10 @@ function decode(
     places[1].push(...ends);
     // [CLS] carries the score of "no answer"; the passage has none only if no window has one.
     none = Math.min(none, row[0]! + row[1]!);
-    for (const s of best(starts))
-      for (const e of best(ends))
-        if (s <= e && e - s < maxAnswerTokens)
-          spans.push({ first: first + s, last: first + e, score: starts[s]! + ends[e]! });
+    for (const { first: s, last: e, score } of bestSpans(starts, ends, options))
+      spans.push({ first: first + s, last: first + e, score });
   });
-  if (allowNone) {
+  if (options.allowNone) {
     places[0].push(none / 2);
     places[1].push(none / 2);
     spans.push({ first: -1, last: -1, score: none });
@@ -86,7 +81,7 @@ function decode(
   const answers: Answer[] = [];
   const seen = new Set<string>();
   for (const { first, last, score } of spans.sort((x, y) => y.score - x.score)) {
-    if (answers.length === topK) break;
+    if (answers.length === options.topK) break;
     const start = first < 0 ? 0 : encoding.starts[first]!;
     const end = first < 0 ? 0 : encoding.ends[last]!;
     // The same span may be found in two windows.
@@ -97,11 +92,22 @@ function decode(
   return answers;
 }
 
-/** Indices of the largest values, largest first. */
-function best(values: Float64Array): number[] {
-  return Array.from(values.keys())
-    .sort((a, b) => values[b]! - values[a]!)
-    .slice(0, candidates);
+/** The best `topK` of all spans of a window, best first. */
+function bestSpans(
+  starts: Float64Array,
+  ends: Float64Array,
+  { topK, maxAnswerTokens }: QuestionOptions,
+): Span[] {
+  const found: Span[] = [];
+  for (let first = 0; first < starts.length; first++)
+    for (let last = first; last < Math.min(ends.length, first + maxAnswerTokens); last++) {
+      const score = starts[first]! + ends[last]!;
+      if (found.length === topK && score <= found.at(-1)!.score) continue;
+      const at = found.findIndex(span => span.score < score);
+      found.splice(at < 0 ? found.length : at, 0, { first, last, score });
+      if (found.length > topK) found.pop();
+    }
+  return found;
 }
 
 export const questionAnswering = { name: 'question-answering', encode, decode } satisfies Task<

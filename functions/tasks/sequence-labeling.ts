@@ -1,6 +1,6 @@
 /** Sequence labeling (named entities): one IOB2 tag a word, read at the word's first token. */
 import { decodeTags, entitiesOf } from './iob.ts';
-import { softmax } from './probability.ts';
+import { logSoftmax } from './probability.ts';
 import type { Task, TaskContext } from './task.ts';
 import { bestWindows, type Window, windowsOf } from './windows.ts';
 import { firstTokens, type Word, wordsOf } from './words.ts';
@@ -53,22 +53,19 @@ function decode(
   { labels }: TaskContext,
 ): LabelingOutput {
   const best = bestWindows(windows, tokens);
-  const outside = Float64Array.from(labels, label => (label === 'O' ? 1 : 0));
-  const probabilities = Array.from(firstTokens, token => {
+  const outside = Float64Array.from(labels, label => (label === 'O' ? 0 : Number.NEGATIVE_INFINITY));
+  const logProbabilities = Array.from(firstTokens, token => {
     if (token < 0) return outside;
     const index = best[token]!;
     const window = windows[index]!;
     const at = (window.position + token - window.first) * labels.length;
-    return softmax(logits[index]!.subarray(at, at + labels.length));
+    return logSoftmax(logits[index]!.subarray(at, at + labels.length));
   });
-  const path = decodeTags(
-    probabilities.map(row => row.map(Math.log)),
-    labels,
-  );
+  const path = decodeTags(logProbabilities, labels);
   const tags = Array.from(path, tag => labels[tag]!);
   const entities = entitiesOf(tags).map(({ type, first, last }) => {
     let score = 0;
-    for (let word = first; word <= last; word++) score += probabilities[word]![path[word]!]!;
+    for (let word = first; word <= last; word++) score += Math.exp(logProbabilities[word]![path[word]!]!);
     const [start, end] = [words[first]!.start, words[last]!.end];
     return { entityGroup: type, score: score / (last - first + 1), word: text.slice(start, end), start, end };
   });

@@ -34,7 +34,7 @@ export function windowsOf(
   const specials = template.filter(piece => 'special' in piece).length;
   const [slid, whole] = slide === 'A' ? [a, b] : [b!, a];
   const capacity = maxLength - specials - (whole?.ids.length ?? 0);
-  // At least one new token a window; a quarter of the length, so that a long question cannot make thousands of windows.
+  // At least one new token a window; and an eighth of the length, so that a long question cannot make thousands of windows.
   if (slid.ids.length > capacity && capacity - stride < 1 + maxLength / 8)
     throw new VeneerError(
       'invalid_request',

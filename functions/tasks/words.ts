@@ -1,6 +1,6 @@
 /**
  * Words of a text for sequence labeling, independent of the tokenizer: runs of letters, marks and digits; every other
- * visible character, and every ideograph, by itself. A word is labelled at its first token.
+ * visible character, and every ideograph, by itself with its marks. A word is labelled at its first token.
  */
 import type { Encoding } from '../tokenizer/tokenizer.ts';
 
@@ -11,8 +11,10 @@ export interface Word {
 }
 
 const ideograph = '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Thai}';
+/** Control and format characters, such as joiners of emoji and zero-width spaces. */
+const invisible = '\\p{Cc}\\p{Cf}';
 const pattern = new RegExp(
-  `[${ideograph}]\\p{M}*|(?:(?![${ideograph}])[\\p{L}\\p{N}\\p{M}])+|[^\\s\\p{L}\\p{N}\\p{M}]`,
+  `[${ideograph}]\\p{M}*|(?:(?![${ideograph}])[\\p{L}\\p{N}\\p{M}])+|[^\\s\\p{L}\\p{N}\\p{M}${invisible}]\\p{M}*`,
   'gu',
 );
 

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { VeneerError } from '../error.ts';
 import { AddedToken } from './added-tokens.ts';
 import { pack, type Section, type SectionWriter } from './format.ts';
+import { parseRustJson } from './rust-json.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { ModelType, Rewrite, StageType } from './stage.ts';
 import { models, normalizers, preTokenizers } from './stages.ts';
@@ -66,7 +67,7 @@ export function compileTokenizer(tokenizerJson: string): Uint8Array {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseRustJson(text);
   } catch (cause) {
     throw new VeneerError(
       'invalid_artifact',

@@ -26,7 +26,9 @@ describe('ids and offsets equal those of the Rust library', () => {
 
   for (const base of ['all-MiniLM-L6-v2', 'multilingual-e5-small']) {
     const source = readBaseTokenizer(base);
-    const reason = source ? '' : ` (skipped: set VENEER_TEST_BASES to a folder that holds ${base}/tokenizer.json)`;
+    const reason = source
+      ? ''
+      : ` (skipped: set VENEER_TEST_BASES to a folder that holds ${base}/tokenizer.json)`;
     it.skipIf(!source)(`${base}${reason}`, () => {
       const golden = readGolden(`${base}.jsonl.gz`);
       expect(sha256(source!)).toBe(golden.sha256);

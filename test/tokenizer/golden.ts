@@ -58,6 +58,10 @@ export function goldenTokens(deltas: readonly number[]): [number, number, number
 /** The lines for which the tokenizer differs, each with both answers. */
 export function differences(tokenizer: Tokenizer, rows: Golden['rows']) {
   return rows
-    .map(([text, deltas]) => ({ text, actual: codePointTokens(tokenizer, text), expected: goldenTokens(deltas) }))
+    .map(([text, deltas]) => ({
+      text,
+      actual: codePointTokens(tokenizer, text),
+      expected: goldenTokens(deltas),
+    }))
     .filter(({ actual, expected }) => JSON.stringify(actual) !== JSON.stringify(expected));
 }

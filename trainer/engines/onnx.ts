@@ -8,20 +8,10 @@ import type { WorkerOptions } from './onnx-worker.ts';
 
 type Answer = { ready: true } | { outputs: Record<string, HostTensor> } | { error: string };
 
-/** The worker's bundle: from dist/ itself, or from sources (tests) in the dist/ that the build made of them. */
-const workerUrl = new URL(
-  import.meta.url.endsWith('.ts')
-    ? '../../dist/trainer/engines/onnx-worker.js'
-    : workerFromBundle(import.meta.url),
-  import.meta.url,
-);
-
-/** dist/ holds entries in folders and shared chunks at its top. */
-function workerFromBundle(url: string): string {
-  return new URL('..', url).pathname.endsWith('/dist/')
-    ? './engines/onnx-worker.js'
-    : './trainer/engines/onnx-worker.js';
-}
+/** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
+const { url } = import.meta;
+const root = url.slice(0, url.lastIndexOf(url.endsWith('.ts') ? '/trainer/engines/' : '/dist/'));
+const workerUrl = new URL(`${root}/dist/trainer/engines/onnx-worker.js`);
 
 async function compile({ outputs, weights }: ProgramSource, threads: number): Promise<Program> {
   const model = emitOnnx({

@@ -3,7 +3,7 @@
  * Equal nodes are shared. Knows nothing of engines or files.
  */
 
-import { type Attributes, type DType, type OpName, shapeRules, type TensorType } from './ops.ts';
+import { type Attributes, type DType, type OpName, shapeRules } from './ops.ts';
 import { simplifyMatmul, simplifySplit } from './rewrite.ts';
 import { product, type Shape } from './shape.ts';
 import type { Node, Value } from './value.ts';

@@ -1,0 +1,80 @@
+/** GET /v1/adapters and /v1/adapters/{name}: what the key's tenant has. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { AdapterName, tasks } from '../artifacts/names.ts';
+import { describeAdapter, listAdapters } from '../artifacts/versions.ts';
+import type { RequestEnv } from './context.ts';
+import { answer, keyProblems, needsKey, problems } from './responses.ts';
+import type { Services } from './services.ts';
+
+const Digest = z.string().openapi({ description: 'SHA-256, 64 lower-case hexadecimal digits.' });
+const Metrics = z.record(z.string(), z.number());
+
+const AdapterList = z
+  .object({
+    adapters: z.array(z.object({ name: z.string(), versions: z.int(), aliases: z.array(z.string()) })),
+  })
+  .openapi('AdapterList');
+
+const Adapter = z
+  .object({
+    name: z.string(),
+    versions: z.array(
+      z.object({
+        digest: Digest,
+        task: z.enum(tasks),
+        labels: z.array(z.string()),
+        base: z.object({ name: z.string(), digest: Digest, tokenizer: Digest }),
+        metrics: z.object({ trained: Metrics, served: Metrics }),
+      }),
+    ),
+    aliases: z.record(
+      z.string(),
+      z.object({ digest: Digest, previous: Digest.nullable(), updated_at: z.string() }),
+    ),
+  })
+  .openapi('Adapter');
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/adapters',
+  tags: ['adapters'],
+  security: needsKey,
+  responses: { ...answer('Adapters by name.', AdapterList), ...problems(...keyProblems) },
+});
+
+const describeRoute = createRoute({
+  method: 'get',
+  path: '/v1/adapters/{name}',
+  tags: ['adapters'],
+  security: needsKey,
+  request: { params: z.object({ name: AdapterName }) },
+  responses: {
+    ...answer('Its versions, in the order of their digests, and its aliases.', Adapter),
+    ...problems(...keyProblems, 'not_found', 'invalid_request', 'digest_mismatch', 'invalid_artifact'),
+  },
+});
+
+export function addAdapters(app: OpenAPIHono<RequestEnv>, { store }: Pick<Services, 'store'>) {
+  app.openapi(listRoute, async c => {
+    const list: z.infer<typeof AdapterList> = { adapters: await listAdapters(store, c.get('tenant')) };
+    return c.json(list);
+  });
+  app.openapi(describeRoute, async c => {
+    const { name, versions, aliases } = await describeAdapter(
+      store,
+      c.get('tenant'),
+      c.req.valid('param').name,
+    );
+    const adapter: z.infer<typeof Adapter> = {
+      name,
+      versions,
+      aliases: Object.fromEntries(
+        Object.entries(aliases).map(([alias, { digest, previous, updatedAt }]) => [
+          alias,
+          { digest, previous, updated_at: updatedAt },
+        ]),
+      ),
+    };
+    return c.json(adapter);
+  });
+}

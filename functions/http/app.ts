@@ -1,0 +1,41 @@
+/** The HTTP surface: which middleware stands before which routes. Everything it needs is an argument. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { VeneerError } from '../error.ts';
+import { addAdapters } from './adapters.ts';
+import { openKeyring, requireScope } from './auth.ts';
+import { jsonBody } from './body.ts';
+import type { RequestEnv } from './context.ts';
+import { addHealth } from './health.ts';
+import { addHuggingFace } from './hugging-face.ts';
+import { InvalidFields } from './issues.ts';
+import { addOpenapi } from './openapi.ts';
+import { addPrediction } from './predictions.ts';
+import { renderProblem } from './problem.ts';
+import { requestId } from './request-id.ts';
+import type { Services } from './services.ts';
+import { taskForms } from './tasks/forms.ts';
+
+export function createApp(services: Services): OpenAPIHono<RequestEnv> {
+  const app = new OpenAPIHono<RequestEnv>({
+    defaultHook(result) {
+      if (!result.success) throw new InvalidFields(result.error.issues);
+    },
+  });
+  app.onError(renderProblem);
+  app.notFound(c =>
+    renderProblem(new VeneerError('not_found', 'nothing is served here: see /openapi.json'), c),
+  );
+  app.use(requestId);
+
+  const forms = taskForms(services.limits);
+  const behindKey = ['/v1/*', '/models/*'];
+  app.on(['GET', 'POST'], behindKey, requireScope(openKeyring(services), 'predict'));
+  app.on('POST', behindKey, jsonBody(services.limits.maxBodyBytes));
+
+  addHealth(app, services);
+  addAdapters(app, services);
+  for (const form of Object.values(forms)) addPrediction(app, form, services);
+  addHuggingFace(app, forms, services);
+  addOpenapi(app);
+  return app;
+}

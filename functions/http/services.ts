@@ -1,0 +1,69 @@
+/** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
+import { type Adapters, openAdapters } from '../adapters.ts';
+import { type Base, openBase } from '../base.ts';
+import type { Store } from '../store/store.ts';
+import { onlyBase } from './base-name.ts';
+import { lazyBase } from './lazy-base.ts';
+import { servedStore } from './served-store.ts';
+
+export interface Limits {
+  maxBodyBytes: number;
+  /** Inputs of one request. */
+  maxInputs: number;
+  /** UTF-16 code units of one text. */
+  maxTextLength: number;
+}
+
+export interface Services {
+  store: Store;
+  adapters: Adapters;
+  /** Opened once for however many ask; a failure is forgotten, so the next call tries again. */
+  base(): Promise<Base>;
+  /** Whether the base is open, or nothing speaks against opening it. */
+  ready(): boolean;
+  limits: Limits;
+  now(): Date;
+}
+
+export const defaultLimits: Limits = { maxBodyBytes: 1 << 20, maxInputs: 128, maxTextLength: 100_000 };
+
+/** Adapters kept in memory; q,v at rank 8 takes 75 kB in int8. */
+const adapterBudgetBytes = 256 << 20;
+/** How long a request may still be answered by what an alias pointed to before. */
+const aliasTtlMs = 5_000;
+
+export interface ServicesOptions {
+  store: Store;
+  /** Left out: the only base in the store. */
+  baseName?: string | undefined;
+  /** Folder for the base's files where the store is remote. */
+  cacheDir: string;
+  threads: number;
+  limits?: Partial<Limits> | undefined;
+}
+
+/** `close` gives the base's memory back; call it when no request is under way. */
+export function openServices(options: ServicesOptions): Services & { close(): Promise<void> } {
+  const { cacheDir, threads, limits } = options;
+  const base = lazyBase(async () => {
+    const name = options.baseName ?? (await onlyBase(options.store));
+    return openBase({ store: options.store, name, cacheDir, threads });
+  });
+  const store = servedStore(options.store);
+  const adapters = openAdapters({
+    store,
+    base: async () => (await base.get()).manifest,
+    budgetBytes: adapterBudgetBytes,
+    aliasTtlMs,
+    now: Date.now,
+  });
+  return {
+    store,
+    adapters,
+    base: base.get,
+    ready: base.ready,
+    limits: { ...defaultLimits, ...limits },
+    now: () => new Date(),
+    close: base.close,
+  };
+}

@@ -1,0 +1,20 @@
+/// <reference path="./.sst/platform/config.d.ts" />
+/** The deployment: what is declared in infra/, one set of resources a stage. */
+
+export default $config({
+  app({ stage }) {
+    const production = stage === 'production';
+    return {
+      name: 'veneer',
+      home: 'aws',
+      removal: production ? 'retain' : 'remove',
+      protect: production,
+    };
+  },
+  // SST wants no imports at the top of this file: the globals of infra/ exist only once it runs.
+  async run() {
+    const { bucket } = await import('./infra/artifacts.ts');
+    const { predict } = await import('./infra/predict.ts');
+    return { store: $interpolate`s3://${bucket.name}`, url: predict.url };
+  },
+});

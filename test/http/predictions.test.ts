@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { posting, type Serving, serving } from './tenants.ts';
+
+interface Place {
+  score: number;
+  start: number;
+  end: number;
+}
+
+/** The answers of all tasks together. */
+interface Reply {
+  task: string;
+  model: object;
+  outputs: {
+    label: string;
+    score: number;
+    scores: { label: string; score: number }[];
+    entities: (Place & { entity_group: string; word: string })[];
+    answers: (Place & { answer: string })[];
+  }[];
+  usage: object;
+}
+
+let world: Serving;
+beforeAll(async () => {
+  world = await serving();
+});
+afterAll(() => world.remove());
+
+async function ask(task: string, body: object) {
+  const response = await world.app.request(`/v1/${task}`, posting(world.key, body));
+  return { response, body: (await response.json()) as Reply };
+}
+
+/** exp(i * words) over its sum, for labels 0, 1 and 2: what the fake engine's logits make. */
+function probabilities(words: number): number[] {
+  const powers = [0, 1, 2].map(i => Math.exp(i * words));
+  return powers.map(power => power / powers.reduce((sum, value) => sum + value));
+}
+
+describe('classification', () => {
+  it('answers one text with all labels, most probable first', async () => {
+    const { response, body } = await ask('classification', { model: 'support', inputs: 'my card' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-adapter-digest')).toBe(world.digests.support);
+    expect(body.task).toBe('classification');
+    expect(body.model).toEqual({ name: 'support', digest: world.digests.support });
+    // [CLS] my card [SEP]
+    expect(body.usage).toEqual({ tokens: 4, windows: [1] });
+    const [billing, login, refund] = probabilities(2);
+    expect(body.outputs).toHaveLength(1);
+    expect(body.outputs[0]!.label).toBe('refund');
+    expect(body.outputs[0]!.score).toBeCloseTo(refund!, 12);
+    expect(body.outputs[0]!.scores.map(s => s.label)).toEqual(['refund', 'login', 'billing']);
+    expect(body.outputs[0]!.scores[1]!.score).toBeCloseTo(login!, 12);
+    expect(body.outputs[0]!.scores[2]!.score).toBeCloseTo(billing!, 12);
+  });
+
+  it('answers several texts, pairs among them, in their order', async () => {
+    const inputs = ['a b c', 'a', { text: 'a', text_pair: 'a b' }, ''];
+    const { body } = await ask('classification', { model: 'support@live', inputs });
+    const scores = body.outputs.map(output => output.score);
+    // The pair slides over its second text, which has two words.
+    [3, 1, 2, 0].forEach((words, i) => {
+      expect(scores[i]).toBeCloseTo(probabilities(words)[2]!, 12);
+    });
+    expect(body.usage).toEqual({ tokens: 5 + 3 + 6 + 2, windows: [1, 1, 1, 1] });
+  });
+
+  it('cuts the scores at top_k and keeps the label', async () => {
+    const { body } = await ask('classification', { model: 'support', inputs: 'a', parameters: { top_k: 1 } });
+    expect(body.outputs[0]!.scores).toEqual([{ label: 'refund', score: body.outputs[0]!.score }]);
+  });
+
+  it('takes a version by its digest', async () => {
+    const { body } = await ask('classification', {
+      model: `support@sha256:${world.digests.support}`,
+      inputs: 'a',
+    });
+    expect(body.model).toEqual({ name: 'support', digest: world.digests.support });
+  });
+
+  it('says how many windows a long text took', async () => {
+    const inputs = ['a', 'a '.repeat(30)];
+    const { body } = await ask('classification', { model: 'support', inputs });
+    // 14 words a window, 2 of them shared: 0-13, 12-25, 24-29.
+    expect(body.usage).toEqual({ tokens: 3 + 16 + 16 + 8, windows: [1, 3] });
+  });
+
+  it('reads a body as JSON whatever its content type says', async () => {
+    const request = posting(world.key, { model: 'support', inputs: 'a' }, { 'content-type': 'text/plain' });
+    expect((await world.app.request('/v1/classification', request)).status).toBe(200);
+  });
+});
+
+describe('sequence labeling', () => {
+  const text = '👋 hi Amanda 👩‍🚀 and Charles';
+
+  it('gives offsets in code points', async () => {
+    const { body } = await ask('sequence-labeling', { model: 'entities', inputs: [{ text }, 'no'] });
+    expect(body.outputs[1]).toEqual({ entities: [] });
+    const { entities } = body.outputs[0]!;
+    const points = [...text];
+    expect(entities.map(e => [e.entity_group, e.word])).toEqual(
+      [
+        ['PER', 'Amanda'],
+        ['PER', '👩'],
+        ['PER', '‍'],
+        ['PER', '🚀'],
+        ['PER', 'Charles'],
+      ].filter(([, word]) => entities.some(e => e.word === word)),
+    );
+    for (const { start, end, word } of entities) expect(points.slice(start, end).join('')).toBe(word);
+    expect(entities[0]).toMatchObject({ word: 'Amanda', start: 5, end: 11 });
+    expect(entities[0]!.score).toBeCloseTo(Math.exp(5) / (Math.exp(5) + 2), 12);
+    expect(entities.at(-1)!.word).toBe('Charles');
+  });
+
+  it('gives offsets in UTF-16 where asked', async () => {
+    const { body } = await ask('sequence-labeling', {
+      model: 'entities',
+      inputs: text,
+      parameters: { offset_encoding: 'utf16' },
+    });
+    for (const { start, end, word } of body.outputs[0]!.entities) expect(text.slice(start, end)).toBe(word);
+    expect(body.outputs[0]!.entities[0]).toMatchObject({ word: 'Amanda', start: 6, end: 12 });
+  });
+});
+
+describe('question answering', () => {
+  const inputs = { question: 'who', context: '😀 it was Margaret ok' };
+
+  it('gives the best span with offsets into the context', async () => {
+    const { body } = await ask('question-answering', { model: 'answers', inputs });
+    expect(body.outputs).toEqual([
+      { answers: [{ answer: 'Margaret', score: expect.any(Number), start: 9, end: 17 }] },
+    ]);
+    // Places of length 2, 2, 3, 8 and 2; starts and ends alike.
+    const total = [2, 2, 3, 8, 2].reduce((sum, length) => sum + Math.exp(length), 0);
+    expect(body.outputs[0]!.answers[0]!.score).toBeCloseTo((Math.exp(8) / total) ** 2, 9);
+    const utf16 = { model: 'answers', inputs, parameters: { offset_encoding: 'utf16' } };
+    expect((await ask('question-answering', utf16)).body.outputs[0]!.answers[0]).toMatchObject({
+      start: 10,
+      end: 18,
+    });
+  });
+
+  it('gives several spans, best first, and no longer ones than asked for', async () => {
+    const { body } = await ask('question-answering', {
+      model: 'answers',
+      inputs,
+      parameters: { top_k: 3, max_answer_tokens: 1 },
+    });
+    expect(body.outputs[0]!.answers.map(a => a.answer)).toEqual(['Margaret', 'was', '😀']);
+  });
+
+  it('says "none" only if the adapter learned to, or if the request decides', async () => {
+    const plain = { question: 'who', context: 'it is so' };
+    const best = async (model: string, parameters: object) => {
+      const { body } = await ask('question-answering', { model, inputs: plain, parameters });
+      return body.outputs[0]!.answers[0]!;
+    };
+    expect(await best('unsure', {})).toEqual({ answer: '', score: expect.any(Number), start: 0, end: 0 });
+    expect((await best('answers', {})).answer).toBe('it');
+    expect((await best('unsure', { no_answer: false })).answer).toBe('it');
+    expect((await best('answers', { no_answer: true })).answer).toBe('');
+  });
+
+  it('has no answers for an empty context', async () => {
+    const { body } = await ask('question-answering', {
+      model: 'answers',
+      inputs: { question: 'who', context: '' },
+    });
+    expect(body.outputs).toEqual([{ answers: [] }]);
+  });
+});

@@ -1,0 +1,11 @@
+/** Entry of `npm run bench -- <name>`. */
+import { benchTrain } from './bench/train.ts';
+
+const benches: Record<string, () => Promise<void>> = { train: benchTrain };
+
+const name = process.argv[2] ?? '';
+const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
+if (!bench) {
+  process.stderr.write(`error: npm run bench -- <name>, one of ${Object.keys(benches).join(', ')}\n`);
+  process.exitCode = 2;
+} else await bench();

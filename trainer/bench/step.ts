@@ -1,0 +1,74 @@
+/** Our side of `bench train`: one training step, again and again. Arguments: weights path, base config, shape, as JSON. */
+import { createInterface } from 'node:readline';
+import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
+import { stepInputs, type TrainingRow } from '../batches.ts';
+import { onnxEngine } from '../engines/onnx.ts';
+import type { HeadSpec } from '../heads.ts';
+import { adamW, adamWState, clipNorm } from '../optimizer.ts';
+import { initialValues, views } from '../parameters.ts';
+import { buildStep, gradientName } from '../step.ts';
+import { readWeightsFile } from '../weights.ts';
+
+export interface StepBench {
+  weights: string;
+  config: EncoderConfig;
+  modules: TargetModule[];
+  rank: number;
+  batch: number;
+  length: number;
+  labels: number;
+  threads: number;
+}
+
+const bench: StepBench = JSON.parse(process.argv[2]!);
+const { config, batch, length, labels } = bench;
+const head: HeadSpec = {
+  task: 'classification',
+  head: { kind: 'pooled', pooling: 'mean', dense: false },
+  labels,
+};
+const lora = { rank: bench.rank, alpha: 2 * bench.rank, targetModules: bench.modules };
+const { layout, outputs } = buildStep({ config, lora, head });
+const program = await onnxEngine({ threads: bench.threads }).compile({
+  outputs,
+  weights: await readWeightsFile(bench.weights),
+});
+const values = initialValues(layout, { seed: 1, stream: 0 });
+const parts = views(layout, values);
+const state = adamWState(layout.size);
+const rows = Array.from({ length: batch }, (_, row): TrainingRow => {
+  const ids = Int32Array.from(
+    { length },
+    (_, i) => 1000 + (((row * length + i) * 7919) % (config.vocabularySize - 1000)),
+  );
+  return {
+    window: { ids, typeIds: new Int32Array(length), position: 1, first: 0, count: length - 2 },
+    targets: Int32Array.of(row % labels),
+  };
+});
+
+/** What fit.ts does for one step. */
+async function step(): Promise<void> {
+  const parameters = layout.parameters.map(
+    ({ name, shape }) => [name, { dtype: 'float32' as const, shape, data: parts.get(name)! }] as const,
+  );
+  const results = await program.run({
+    ...stepInputs(rows, { config, head, units: batch }),
+    ...Object.fromEntries(parameters),
+  });
+  const gradient = new Float32Array(layout.size);
+  for (const { name, offset } of layout.parameters) gradient.set(results[gradientName(name)]!.data, offset);
+  clipNorm(gradient, 1);
+  adamW({ layout, values, gradient, state }, { learningRate: 1e-4, weightDecay: 0.01 });
+}
+
+process.stdout.write('ready\n');
+for await (const line of createInterface({ input: process.stdin })) {
+  const ms: number[] = [];
+  for (let i = 0; i < Number(line.split(' ')[1]); i++) {
+    const started = performance.now();
+    await step();
+    ms.push(performance.now() - started);
+  }
+  process.stdout.write(`${JSON.stringify({ ms, peakRssMb: process.resourceUsage().maxRSS / 1024 })}\n`);
+}
