@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createKey } from '../functions/artifacts/keys.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
+import { float32, readSafetensors } from '../functions/artifacts/safetensors.ts';
 import { createApp } from '../functions/http/app.ts';
 import { openServices } from '../functions/http/services.ts';
 import { openDirectoryStore } from '../functions/store/directory.ts';
@@ -21,6 +22,11 @@ import { writeTinyBase } from './tiny-base.ts';
 const names = ['mara', 'jonas'];
 const places = ['lisbon', 'oslo'];
 const silent = { log: () => {}, onStep: () => {}, onEvaluate: () => {} };
+interface Answer {
+  outputs: unknown[];
+  usage: { windows: number[] };
+}
+
 const openings = ['', 'please ', 'again ', 'the order: '];
 
 const classification = openings.flatMap(opening => [
@@ -33,7 +39,9 @@ const classification = openings.flatMap(opening => [
 ].map(([label, text]) => `${opening}${text}\t${label}`));
 const conll = names.flatMap(name =>
   places.flatMap(place => [
-    `${name} B-PER\nlives O\nin O\n${place} B-LOC\n. O\n`,
+    `🎉 O\n${name} B-PER\nlives O\nin O\n${place} B-LOC\n. O\n`,
+    `${name} B-PER\nworks O\nat O\n${place} B-LOC\n. O\n`,
+    `great O\n, O\nthanks O\n${name} B-PER\n. O\n`,
     `the O\nparcel O\nfrom O\n${place} B-LOC\nto O\n${name} B-PER\n`,
     `the O\norder O\nwas O\nlate O\n`,
   ]),
@@ -74,7 +82,7 @@ async function run(task: TaskName, data: string, overrides: Partial<TrainOptions
       columns: task === 'classification' ? { textColumn: '1', labelColumn: '2' } : {},
       epochs: 30,
       batchSize: 8,
-      learningRate: 0.02,
+      learningRate: 0.01,
       threads: 1,
       ...overrides,
     },
@@ -125,16 +133,21 @@ describe('training', () => {
   });
 
   test('accumulated batches equal one large batch', async () => {
-    // No dev set: the last parameters are kept, float32, after one epoch in file order of equal batches.
-    const options = { epochs: 2, quantization: 'float32' as const };
-    const bytes = await Promise.all(
-      [{ batchSize: 8, accumulate: 1 }, { batchSize: 4, accumulate: 2 }].map(async (batching, i) => {
-        const out = join(folder, `accumulate-${i}`);
-        const result = await run('classification', 'train.tsv', { ...options, ...batching, out });
-        return result.steps;
+    // All rows in one step, so both runs see the same rows; the last parameters are kept where nothing is evaluated.
+    const rows = classification.length;
+    const values = await Promise.all(
+      [1, 2, 3].map(async accumulate => {
+        const out = join(folder, `accumulate-${accumulate}`);
+        const batchSize = Math.ceil(rows / accumulate);
+        await run('classification', 'train.tsv', { accumulate, batchSize, out, epochs: 3, evalData: undefined });
+        const file = await readFile(join(out, 'checkpoint.safetensors'));
+        return [...readSafetensors(file, 'checkpoint')].flatMap(([, tensor]) => [...float32(tensor)]);
       }),
     );
-    expect(bytes[0]).toBe(bytes[1]);
+    for (const other of values.slice(1))
+      other.forEach((value, i) => {
+        expect(Math.abs(value - values[0]![i]!)).toBeLessThan(1e-4);
+      });
   });
 
   test('a loss that is no number stops the run, keeps the checkpoint and leaves no manifest', async () => {
@@ -158,13 +171,13 @@ describe('serving', () => {
     const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
     const response = await createApp(services).request(path, { method: 'POST', headers, body: JSON.stringify(body) });
-    const answer = { status: response.status, body: (await response.json()) as Record<string, never> };
+    const answer = { status: response.status, body: (await response.json()) as Answer };
     await services.close();
     return answer;
   };
 
   test('a classification', async () => {
-    const { status, body } = await ask('/v1/classification', { model: 'topic', inputs: ['Refund the money!'] });
+    const { status, body } = await ask('/v1/classification', { model: 'topic', inputs: ['Please refund the MONEY'] });
     expect(status).toBe(200);
     expect(body.outputs[0]).toMatchObject({ label: 'refund' });
   });
@@ -185,7 +198,7 @@ describe('serving', () => {
     const { body } = await ask('/v1/question-answering', { model: 'facts', inputs });
     const [answer] = (body.outputs[0] as { answers: { answer: string; start: number; end: number }[] }).answers;
     expect(context.slice(answer!.start, answer!.end)).toBe(answer!.answer);
-    expect((body.usage as { windows: number[] }).windows[0]).toBeGreaterThan(1);
+    expect(body.usage.windows[0]).toBeGreaterThan(1);
   });
 
   test('the Hugging Face shape', async () => {

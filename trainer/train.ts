@@ -31,7 +31,7 @@ export interface TrainOptions extends FitOptions {
   task: TaskName;
   data: string;
   /** File that is scored after every epoch, instead of the data directory's dev split. */
-  evalData?: string;
+  evalData?: string | undefined;
   columns: ColumnOptions;
   base: string;
   out: string;

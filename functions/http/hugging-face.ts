@@ -15,13 +15,15 @@ import { HuggingFaceParameters } from './tasks/parameters.ts';
 type Forms = Record<TaskName, TaskForm>;
 
 function huggingFaceRoute(forms: Forms) {
-  const Request = z.looseObject({
-    inputs: z.unknown().openapi({
-      description: 'What the task of the adapter takes.',
-      anyOf: Object.values(forms).map(({ inputsName }) => ({ $ref: `#/components/schemas/${inputsName}` })),
-    }),
-    parameters: HuggingFaceParameters.nullish(),
-  });
+  const Request = z
+    .looseObject({
+      inputs: z.unknown().openapi({
+        description: 'What the task of the adapter takes.',
+        anyOf: Object.values(forms).map(({ inputsName }) => ({ $ref: `#/components/schemas/${inputsName}` })),
+      }),
+      parameters: HuggingFaceParameters.nullish(),
+    })
+    .openapi({ required: ['inputs'] });
   const Answer = z.array(z.unknown()).or(z.looseObject({})).openapi({
     description:
       'Classification: [[{label, score}]]. Sequence labeling: [{entity_group, score, word, start, end}]. Question answering: {answer, score, start, end}, a list of them for top_k above 1.',

@@ -1,20 +1,42 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Serving, serving } from './tenants.ts';
 
+interface Operation {
+  parameters?: { name: string; in: string }[];
+  security?: object[];
+  requestBody?: { required: boolean; content: Record<string, { schema: Schema }> };
+  responses: Record<string, { headers: object; content: Record<string, { schema: Schema }> }>;
+}
+
+interface Schema {
+  required?: string[];
+  additionalProperties?: boolean;
+  properties?: Record<string, Schema>;
+  anyOf?: Schema[];
+}
+
+interface Document {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, object> };
+}
+
 let world: Serving;
-let document: any;
+let document: Document;
 beforeAll(async () => {
   world = await serving();
   const response = await world.app.request('/openapi.json');
   expect(response.status).toBe(200);
-  document = await response.json();
+  document = (await response.json()) as Document;
 });
 afterAll(() => world.remove());
 
 const operations = () =>
-  Object.entries<any>(document.paths).flatMap(([path, methods]) =>
-    Object.entries<any>(methods).map(([method, operation]) => ({ path, method, operation })),
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
+
+const bodyOf = (path: string) => document.paths[path]!.post!.requestBody!.content['application/json']!;
 
 /** Every value under a `$ref`, wherever it is. */
 function references(value: unknown): string[] {
@@ -43,7 +65,7 @@ describe('the OpenAPI document', () => {
       const target = reference
         .replace(/^#\//, '')
         .split('/')
-        .reduce<any>((node, step) => node?.[step], document);
+        .reduce<unknown>((node, step) => (node as Record<string, unknown> | undefined)?.[step], document);
       expect(target, reference).toBeTypeOf('object');
     }
   });
@@ -51,9 +73,10 @@ describe('the OpenAPI document', () => {
   it('shows a problem for every status that is not 200', () => {
     for (const { path, operation } of operations()) {
       expect(Object.keys(operation.responses), path).toContain('200');
-      for (const [status, response] of Object.entries<any>(operation.responses)) {
-        expect(response.headers['x-request-id'], `${path} ${status}`).toBeTypeOf('object');
-        const [[type, { schema }]] = Object.entries<any>(response.content) as [[string, any]];
+      for (const [status, response] of Object.entries(operation.responses)) {
+        expect(response.headers, `${path} ${status}`).toHaveProperty(['x-request-id']);
+        expect(Object.keys(response.content)).toHaveLength(1);
+        const [type, { schema }] = Object.entries(response.content)[0]!;
         if (status === '200') expect(type).toBe('application/json');
         else {
           expect(type).toBe('application/problem+json');
@@ -71,11 +94,11 @@ describe('the OpenAPI document', () => {
       '/v1/question-answering',
       '/models/{adapter}',
     ]) {
-      const { post } = document.paths[path];
+      const { post } = document.paths[path] as { post: Operation };
       expect(Object.keys(post.responses).sort()).toEqual(statuses);
-      expect(post.responses['200'].headers['x-adapter-digest']).toBeTypeOf('object');
+      expect(post.responses['200']?.headers).toHaveProperty(['x-adapter-digest']);
       expect(post.security).toEqual([{ bearer: [] }]);
-      expect(post.requestBody.required).toBe(true);
+      expect(post.requestBody?.required).toBe(true);
     }
     expect(document.components.securitySchemes.bearer).toMatchObject({ type: 'http', scheme: 'bearer' });
   });
@@ -83,20 +106,20 @@ describe('the OpenAPI document', () => {
   it('names every path parameter', () => {
     for (const { path, operation } of operations()) {
       const inPath = [...path.matchAll(/\{(.+?)\}/g)].map(([, name]) => name);
-      const parameters = (operation.parameters ?? []).filter((p: any) => p.in === 'path');
-      expect(parameters.map((p: any) => p.name)).toEqual(inPath);
+      const parameters = (operation.parameters ?? []).filter(p => p.in === 'path');
+      expect(parameters.map(p => p.name)).toEqual(inPath);
     }
   });
 
   it('shows the limits and the fields of a request', () => {
-    const { schema } = document.paths['/v1/classification'].post.requestBody.content['application/json'];
+    const { schema } = bodyOf('/v1/classification');
     expect(schema.required).toEqual(['model', 'inputs']);
     expect(schema.additionalProperties).toBe(false);
     const { ClassificationInputs, ClassificationInput } = document.components.schemas;
     expect(JSON.stringify(ClassificationInputs)).toContain('"maxItems":4');
     expect(JSON.stringify(ClassificationInput)).toContain('"maxLength":400');
-    const { inputs } =
-      document.paths['/models/{adapter}'].post.requestBody.content['application/json'].schema.properties;
-    expect(inputs.anyOf).toHaveLength(3);
+    const huggingFace = bodyOf('/models/{adapter}').schema;
+    expect(huggingFace.required).toEqual(['inputs']);
+    expect(huggingFace.properties?.inputs?.anyOf).toHaveLength(3);
   });
 });

@@ -94,26 +94,20 @@ describe('classification', () => {
 });
 
 describe('sequence labeling', () => {
-  const text = '👋 hi Amanda 👩‍🚀 and Charles';
+  const text = '👋 hi Amanda 🚀 and Charles';
 
   it('gives offsets in code points', async () => {
     const { body } = await ask('sequence-labeling', { model: 'entities', inputs: [{ text }, 'no'] });
-    expect(body.outputs[1]).toEqual({ entities: [] });
-    const { entities } = body.outputs[0]!;
-    const points = [...text];
-    expect(entities.map(e => [e.entity_group, e.word])).toEqual(
-      [
-        ['PER', 'Amanda'],
-        ['PER', '👩'],
-        ['PER', '‍'],
-        ['PER', '🚀'],
-        ['PER', 'Charles'],
-      ].filter(([, word]) => entities.some(e => e.word === word)),
-    );
-    for (const { start, end, word } of entities) expect(points.slice(start, end).join('')).toBe(word);
-    expect(entities[0]).toMatchObject({ word: 'Amanda', start: 5, end: 11 });
-    expect(entities[0]!.score).toBeCloseTo(Math.exp(5) / (Math.exp(5) + 2), 12);
-    expect(entities.at(-1)!.word).toBe('Charles');
+    const score = expect.closeTo(Math.exp(5) / (Math.exp(5) + 2), 12);
+    expect(body.outputs).toEqual([
+      {
+        entities: [
+          { entity_group: 'PER', score, word: 'Amanda', start: 5, end: 11 },
+          { entity_group: 'PER', score, word: 'Charles', start: 18, end: 25 },
+        ],
+      },
+      { entities: [] },
+    ]);
   });
 
   it('gives offsets in UTF-16 where asked', async () => {
@@ -122,8 +116,10 @@ describe('sequence labeling', () => {
       inputs: text,
       parameters: { offset_encoding: 'utf16' },
     });
-    for (const { start, end, word } of body.outputs[0]!.entities) expect(text.slice(start, end)).toBe(word);
-    expect(body.outputs[0]!.entities[0]).toMatchObject({ word: 'Amanda', start: 6, end: 12 });
+    expect(body.outputs[0]!.entities).toMatchObject([
+      { word: 'Amanda', start: 6, end: 12 },
+      { word: 'Charles', start: 20, end: 27 },
+    ]);
   });
 });
 

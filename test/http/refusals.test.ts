@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VeneerError } from '../../functions/error.ts';
 import { createApp } from '../../functions/http/app.ts';
+import type { Problem } from '../../functions/http/problem.ts';
 import { servedStore } from '../../functions/http/served-store.ts';
 import { fakeBase } from './fake-base.ts';
 import { limits, posting, publish, type Serving, serving } from './tenants.ts';
@@ -26,7 +27,7 @@ const good = { model: 'support', inputs: 'my card' };
 /** Asks, and checks what every problem must have. */
 async function refused(request: RequestInit, { at = path, app = world.app } = {}) {
   const response = await app.request(at, request);
-  const body = (await response.json()) as Record<string, any>;
+  const body = (await response.json()) as Problem;
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(body.status).toBe(response.status);
   expect(body.request_id).toBe(response.headers.get('x-request-id'));
@@ -90,8 +91,8 @@ describe('422', () => {
     it(`answers ${what}, saying where`, async () => {
       const { body: problem } = await refusedBody(body);
       expect(problem).toMatchObject({ status: 422, code: 'invalid_request' });
-      expect(problem.errors[0].path).toBe(where);
-      expect(problem.detail).toBe(`${where}: ${problem.errors[0].message}`);
+      expect(problem.errors![0]!.path).toBe(where);
+      expect(problem.detail).toBe(`${where}: ${problem.errors![0]!.message}`);
     });
 
   it('answers what is no adapter reference', async () => {

@@ -36,7 +36,7 @@ test.each<[string, string, string[]]>([
   expect(spelled(text)).toEqual(words);
 });
 
-test('words are in order, apart, and leave out only white space, marks without a base and invisible characters', () => {
+test('words are in order, apart, and leave out only white space and invisible characters', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 40 }), text => {
       let end = 0;
