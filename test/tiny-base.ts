@@ -77,7 +77,10 @@ function weights(seed: number): Uint8Array {
     shapes.map(([name, shape], index) => {
       const size = shape.reduce((a, b) => a * b, 1);
       const center = name.endsWith('LayerNorm.weight') ? 1 : 0;
-      const data = Float32Array.from({ length: size }, (_, i) => center + (uniform({ seed, stream: 9 }, index, i) - 0.5) / 2);
+      const data = Float32Array.from(
+        { length: size },
+        (_, i) => center + (uniform({ seed, stream: 9 }, index, i) - 0.5) / 2,
+      );
       return [name, { dtype: 'F32' as const, shape: [...shape], data: new Uint8Array(data.buffer) }];
     }),
   );

@@ -16,7 +16,8 @@ import { pullBase } from '../trainer/commands/pull-base.ts';
 import { trainDefaults } from '../trainer/commands/train.ts';
 import { onnxEngine } from '../trainer/engines/onnx.ts';
 import { publish } from '../trainer/publish.ts';
-import { type TrainOptions, type TrainResult, train } from '../trainer/train.ts';
+import { type TrainResult, train } from '../trainer/train.ts';
+import type { TrainOptions } from '../trainer/train-options.ts';
 import { writeTinyBase } from './tiny-base.ts';
 
 const names = ['mara', 'jonas'];
@@ -29,14 +30,16 @@ interface Answer {
 
 const openings = ['', 'please ', 'again ', 'the order: '];
 
-const classification = openings.flatMap(opening => [
-  ['parcel', 'the parcel was late'],
-  ['parcel', 'the parcel arrived broken'],
-  ['refund', 'refund the money'],
-  ['refund', 'the refund is late'],
-  ['praise', 'great, love it'],
-  ['praise', 'thanks, great order'],
-].map(([label, text]) => `${opening}${text}\t${label}`));
+const classification = openings.flatMap(opening =>
+  [
+    ['parcel', 'the parcel was late'],
+    ['parcel', 'the parcel arrived broken'],
+    ['refund', 'refund the money'],
+    ['refund', 'the refund is late'],
+    ['praise', 'great, love it'],
+    ['praise', 'thanks, great order'],
+  ].map(([label, text]) => `${opening}${text}\t${label}`),
+);
 const conll = names.flatMap(name =>
   places.flatMap(place => [
     `🎉 O\n${name} B-PER\nlives O\nin O\n${place} B-LOC\n. O\n`,
@@ -55,7 +58,11 @@ const squad = {
         places.map(place => ({
           context: `${name} lives in ${place}. ${names[1 - i]} likes red.`,
           qas: [
-            { id: `${name}-${place}-1`, question: `where is ${name}?`, answers: [{ text: place, answer_start: name.length + 10 }] },
+            {
+              id: `${name}-${place}-1`,
+              question: `where is ${name}?`,
+              answers: [{ text: place, answer_start: name.length + 10 }],
+            },
             { id: `${name}-${place}-2`, question: 'who lives?', answers: [{ text: name, answer_start: 0 }] },
           ],
         })),
@@ -68,7 +75,11 @@ let folder: string;
 let store: Store;
 const trained = new Map<string, TrainResult>();
 
-async function run(task: TaskName, data: string, overrides: Partial<TrainOptions> = {}): Promise<TrainResult> {
+async function run(
+  task: TaskName,
+  data: string,
+  overrides: Partial<TrainOptions> = {},
+): Promise<TrainResult> {
   return train(
     store,
     onnxEngine({ threads: 1 }),
@@ -102,7 +113,12 @@ beforeAll(async () => {
   trained.set('people', await run('sequence-labeling', 'train.conll'));
   trained.set('facts', await run('question-answering', 'train.json', { epochs: 60 }));
   for (const [name, { out }] of trained)
-    await publish(store, await readAdapterDirectory(out), { tenant: 'acme', name, alias: 'live', minMetrics: {} });
+    await publish(store, await readAdapterDirectory(out), {
+      tenant: 'acme',
+      name,
+      alias: 'live',
+      minMetrics: {},
+    });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -139,7 +155,13 @@ describe('training', () => {
       [1, 2, 3].map(async accumulate => {
         const out = join(folder, `accumulate-${accumulate}`);
         const batchSize = Math.ceil(rows / accumulate);
-        await run('classification', 'train.tsv', { accumulate, batchSize, out, epochs: 3, evalData: undefined });
+        await run('classification', 'train.tsv', {
+          accumulate,
+          batchSize,
+          out,
+          epochs: 3,
+          evalData: undefined,
+        });
         const file = await readFile(join(out, 'checkpoint.safetensors'));
         return [...readSafetensors(file, 'checkpoint')].flatMap(([, tensor]) => [...float32(tensor)]);
       }),
@@ -152,7 +174,9 @@ describe('training', () => {
 
   test('a loss that is no number stops the run, keeps the checkpoint and leaves no manifest', async () => {
     const out = join(folder, 'diverged');
-    await expect(run('classification', 'train.tsv', { out, learningRate: 1e38, epochs: 5 })).rejects.toMatchObject({
+    await expect(
+      run('classification', 'train.tsv', { out, learningRate: 1e38, epochs: 5 }),
+    ).rejects.toMatchObject({
       code: 'training_failed',
     });
     await expect(readAdapterDirectory(out)).rejects.toMatchObject({ code: 'not_found' });
@@ -170,14 +194,21 @@ describe('serving', () => {
     const services = openServices({ store, cacheDir: join(folder, 'cache'), threads: 1 });
     const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-    const response = await createApp(services).request(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const response = await createApp(services).request(path, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
     const answer = { status: response.status, body: (await response.json()) as Answer };
     await services.close();
     return answer;
   };
 
   test('a classification', async () => {
-    const { status, body } = await ask('/v1/classification', { model: 'topic', inputs: ['Please refund the MONEY'] });
+    const { status, body } = await ask('/v1/classification', {
+      model: 'topic',
+      inputs: ['Please refund the MONEY'],
+    });
     expect(status).toBe(200);
     expect(body.outputs[0]).toMatchObject({ label: 'refund' });
   });
@@ -196,7 +227,8 @@ describe('serving', () => {
     const context = `${filler}Mara lives in Oslo. Jonas likes red.`;
     const inputs = { question: 'where is Mara?', context };
     const { body } = await ask('/v1/question-answering', { model: 'facts', inputs });
-    const [answer] = (body.outputs[0] as { answers: { answer: string; start: number; end: number }[] }).answers;
+    const [answer] = (body.outputs[0] as { answers: { answer: string; start: number; end: number }[] })
+      .answers;
     expect(context.slice(answer!.start, answer!.end)).toBe(answer!.answer);
     expect(body.usage.windows[0]).toBeGreaterThan(1);
   });

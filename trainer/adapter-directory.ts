@@ -1,5 +1,5 @@
 /** A finished adapter on disk, as `train` leaves it: manifest.json and adapter.safetensors. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkBase } from '../functions/adapters.ts';
 import { type ResidentAdapter, readAdapter } from '../functions/artifacts/adapter.ts';
@@ -62,4 +62,20 @@ export function residentOf(
     digest: sha256(manifestBytes),
     config: base.config,
   });
+}
+
+/** Replaces a file whole or not at all. */
+export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    await writeFile(temporary, bytes);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw new VeneerError(
+      'unavailable',
+      `${path}: cannot be written (${(error as NodeJS.ErrnoException).code})`,
+      { cause: error },
+    );
+  }
 }

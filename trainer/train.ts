@@ -2,46 +2,31 @@
  * One training run from files to a finished adapter directory: reads data, builds the step, fits, quantizes, scores what
  * will be served. The directory is complete once manifest.json is in it; until then only checkpoint.safetensors changes.
  */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FloatTensor, readAdapter, writeAdapter } from '../functions/artifacts/adapter.ts';
 import { baseFile } from '../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../functions/artifacts/digest.ts';
-import type { AdapterManifest, BaseManifest, Metrics } from '../functions/artifacts/manifests.ts';
+import type { AdapterManifest, Metrics } from '../functions/artifacts/manifests.ts';
 import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
+import { replaceFile } from './adapter-directory.ts';
 import type { TrainingRow } from './batches.ts';
-import type { ColumnOptions } from './data/columns.ts';
 import type { Dataset, Split } from './data/dataset.ts';
+import { draftManifest, windowOptions } from './draft-manifest.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
 import { evaluate } from './evaluate.ts';
-import { type FitOptions, type FitResult, fit, type StepReport } from './fit.ts';
+import { type FitResult, fit, type StepReport } from './fit.ts';
 import type { HeadSpec, Pooler } from './heads.ts';
-import type { LoraSpec } from './lora.ts';
 import { initialValues, type Layout, views } from './parameters.ts';
 import { buildStep } from './step.ts';
 import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
+import type { TrainOptions } from './train-options.ts';
 import { readWeight, readWeightsFile } from './weights.ts';
-
-export interface TrainOptions extends FitOptions {
-  task: TaskName;
-  data: string;
-  /** File that is scored after every epoch, instead of the data directory's dev split. */
-  evalData?: string | undefined;
-  columns: ColumnOptions;
-  base: string;
-  out: string;
-  lora: LoraSpec;
-  maxLength?: number;
-  stride?: number;
-  quantization: AdapterManifest['quantization'];
-  threads: number;
-  cacheDir: string;
-}
 
 export interface TrainObserver {
   log(line: string): void;
@@ -193,18 +178,6 @@ async function trainOn(
   };
 }
 
-/** Windows as the user asked for, else the task's defaults, within what the base can do. */
-function windowOptions(task: AnyTrainingTask, options: TrainOptions, { config }: BaseManifest) {
-  const limit = config.maxPositions - config.positionOffset;
-  const maxLength = options.maxLength ?? Math.min(task.defaults.maxLength, limit);
-  if (maxLength > limit)
-    throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
-  const stride = options.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
-  if (stride >= maxLength / 2)
-    throw new VeneerError('usage', `--stride ${stride}: must be under half of --max-length ${maxLength}`);
-  return { maxLength, stride };
-}
-
 async function readData(
   task: AnyTrainingTask,
   { data, evalData, columns }: TrainOptions,
@@ -237,71 +210,6 @@ function located<T>(example: Example, work: () => T): T {
   }
 }
 
-interface DraftArguments {
-  manifest: BaseManifest;
-  options: TrainOptions;
-  task: AnyTrainingTask;
-  data: Dataset<Example>;
-  labels: string[];
-  head: HeadSpec;
-  window: { maxLength: number; stride: number };
-  engine: string;
-}
-
-/** Everything of the manifest that is known before training. */
-function draftManifest({
-  manifest,
-  options,
-  task,
-  data,
-  labels,
-  head,
-  window,
-  engine,
-}: DraftArguments): AdapterManifest {
-  const {
-    epochs,
-    batchSize,
-    accumulate,
-    learningRate,
-    warmup,
-    weightDecay,
-    maxGradientNorm,
-    patience,
-    seed,
-  } = options;
-  const scored = data.dev ? 'dev' : data.test ? 'test' : null;
-  return {
-    formatVersion: 1,
-    task: options.task,
-    labels,
-    base: { name: manifest.name, digest: manifest.digest, tokenizer: manifest.tokenizer.source.sha256 },
-    ...window,
-    lora: { ...options.lora, targetModules: [...options.lora.targetModules] },
-    head: head.head,
-    unanswerable: task.unanswerable(data.train.examples),
-    quantization: options.quantization,
-    metrics: { trained: {}, served: {} },
-    training: {
-      config: {
-        epochs,
-        batchSize,
-        accumulate,
-        learningRate,
-        warmup,
-        weightDecay,
-        maxGradientNorm,
-        patience,
-        scored,
-      },
-      seed,
-      engine,
-      dataset: data.train.digest,
-    },
-    files: { 'adapter.safetensors': { sha256: '0'.repeat(64), bytes: 0 } },
-  };
-}
-
 function floatTensors(layout: Layout, values: Float32Array): Map<string, FloatTensor> {
   const parts = views(layout, values);
   return new Map(layout.parameters.map(({ name, shape }) => [name, { shape, data: parts.get(name)! }]));
@@ -315,21 +223,6 @@ async function poolerOf(family: string, weights: WeightsFile): Promise<Pooler | 
     await readWeight(weights, `${pooler}.bias`),
   ];
   return weight && bias ? { weight, bias } : undefined;
-}
-
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.tmp`;
-  try {
-    await writeFile(temporary, bytes);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw new VeneerError(
-      'unavailable',
-      `${path}: cannot be written (${(error as NodeJS.ErrnoException).code})`,
-      { cause: error },
-    );
-  }
 }
 
 function describe(what: string, metrics: Metrics): string {

@@ -36,14 +36,23 @@ interface Case {
 }
 
 const x: Shape = ['B', 'S', 8];
-const unary = (op: 'exp' | 'erf' | 'tanh' | 'sigmoid' | 'softplus' | 'relu' | 'step' | 'gelu' | 'softmax' | 'logSoftmax'): Case => ({
+const unary = (
+  op: 'exp' | 'erf' | 'tanh' | 'sigmoid' | 'softplus' | 'relu' | 'step' | 'gelu' | 'softmax' | 'logSoftmax',
+): Case => ({
   shapes: [x],
   build: (g, [a]) => [g[op](a!)],
 });
 const binary = (op: 'add' | 'sub' | 'mul' | 'div'): Case[] => [
   { shapes: [x, x], build: (g, [a, b]) => [g[op](a!, b!)], domain: awayFromZero },
   { shapes: [x, [8]], build: (g, [a, b]) => [g[op](a!, b!)], domain: awayFromZero },
-  { shapes: [['B', 1, 8], ['S', 1]], build: (g, [a, b]) => [g[op](a!, b!)], domain: awayFromZero },
+  {
+    shapes: [
+      ['B', 1, 8],
+      ['S', 1],
+    ],
+    build: (g, [a, b]) => [g[op](a!, b!)],
+    domain: awayFromZero,
+  },
   { shapes: [[8], x], build: (g, [a, b]) => [g[op](a!, b!)], domain: awayFromZero },
 ];
 const awayFromZero = (value: number) => (value < 0 ? value - 0.5 : value + 0.5);
@@ -56,7 +65,9 @@ const matmuls = [false, true].flatMap(transA =>
         const b: Shape = [...lead, ...(transB ? [4, 6] : [6, 4])];
         return {
           shapes: withAddend ? [a, b, [4]] : [a, b],
-          build: (g, [p, q, r]) => [g.matmul(p!, q!, { transA, transB, alpha: 0.7, ...(r ? { addend: r } : {}) })],
+          build: (g, [p, q, r]) => [
+            g.matmul(p!, q!, { transA, transB, alpha: 0.7, ...(r ? { addend: r } : {}) }),
+          ],
         };
       }),
     ),
@@ -81,7 +92,11 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
     unary('softmax'),
     // The form in which the gradient goes through rowsum(dO * O).
     {
-      shapes: [['B', 2, 'S', 4], ['B', 2, 'S', 4], ['B', 2, 'S', 4]],
+      shapes: [
+        ['B', 2, 'S', 4],
+        ['B', 2, 'S', 4],
+        ['B', 2, 'S', 4],
+      ],
       build: (g, [q, k, v]) => [g.matmul(g.softmax(g.matmul(q!, k!, { transB: true, alpha: 0.5 })), v!)],
     },
   ],
@@ -90,7 +105,12 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
     ...matmuls,
     // A LoRA weight and its gradient by reassociation, for merged query, key and value.
     {
-      shapes: [['S', 6], [8, 6], [2, 6], [4, 2]],
+      shapes: [
+        ['S', 6],
+        [8, 6],
+        [2, 6],
+        [4, 2],
+      ],
       build: (g, [input, w, a, b]) => {
         const [top, bottom] = g.split(w!, 0, [4, 4]);
         const merged = g.concat([g.matmul(b!, a!, { alpha: 2, addend: top! }), bottom!], 0);
@@ -103,7 +123,15 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
     { shapes: [x], build: (g, [a]) => [g.reshape(a!, ['B*S', 8])] },
     { shapes: [x], build: (g, [a]) => [g.reshape(g.reshape(a!, ['B*S', 8]), ['B', 'S', 2, 4])] },
   ],
-  concat: [{ shapes: [['B', 2], ['B', 3]], build: (g, [a, b]) => [g.concat([a!, b!], 1)] }],
+  concat: [
+    {
+      shapes: [
+        ['B', 2],
+        ['B', 3],
+      ],
+      build: (g, [a, b]) => [g.concat([a!, b!], 1)],
+    },
+  ],
   split: [
     { shapes: [['B', 6]], build: (g, [a]) => g.split(a!, 1, [1, 3, 2]) },
     { shapes: [['B', 6]], build: (g, [a]) => [g.split(a!, 1, [1, 3, 2])[1]!] },
@@ -113,9 +141,15 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
     { shapes: [x], build: (g, [a]) => [g.sum(a!, [0, 2])] },
   ],
   expand: [{ shapes: [['B', 1, 8], x], build: (g, [a, b]) => [g.mul(g.expand(a!, x), b!)] }],
-  gather: [{ shapes: [[7, 4]], build: (g, [a, i]) => [g.gather(a!, i!)], indices: { rows: 7, shape: [3, 5] } }],
+  gather: [
+    { shapes: [[7, 4]], build: (g, [a, i]) => [g.gather(a!, i!)], indices: { rows: 7, shape: [3, 5] } },
+  ],
   scatterAdd: [
-    { shapes: [['B', 'S', 4]], build: (g, [a, i]) => [g.scatterAdd(a!, i!, 7)], indices: { rows: 7, shape: [3, 5] } },
+    {
+      shapes: [['B', 'S', 4]],
+      build: (g, [a, i]) => [g.scatterAdd(a!, i!, 7)],
+      indices: { rows: 7, shape: [3, 5] },
+    },
   ],
   layerNorm: [{ shapes: [x, [8], [8]], build: (g, [a, b, c]) => [g.layerNorm(a!, b!, c!, 1e-5)] }],
 };
@@ -124,8 +158,15 @@ function feeds({ shapes, domain, indices }: Case): Record<string, HostTensor> {
   const inputs: Record<string, HostTensor> = {};
   shapes.forEach((shape, i) => {
     const actual = shape.map(dim => evaluate(dim, symbols));
-    const raw = numbers(actual.reduce((a, b) => a * b, 1), i + 1);
-    inputs[`x${i}`] = { dtype: 'float32', shape: actual, data: domain ? raw.map(value => domain(value, i)) : raw };
+    const raw = numbers(
+      actual.reduce((a, b) => a * b, 1),
+      i + 1,
+    );
+    inputs[`x${i}`] = {
+      dtype: 'float32',
+      shape: actual,
+      data: domain ? raw.map(value => domain(value, i)) : raw,
+    };
   });
   if (indices) {
     const data = Int32Array.from(numbers(15, 99), value => Math.floor(((value + 2) / 4) * indices.rows));
@@ -142,7 +183,10 @@ function programOf(testCase: Case) {
   const results = testCase.build(g, [...inputs, ...indices]);
   const terms = results.map(result => {
     const wave = g.sigmoid(g.scale(result, 0.3));
-    return g.sum(g.mul(result, wave), result.shape.map((_, axis) => axis));
+    return g.sum(
+      g.mul(result, wave),
+      result.shape.map((_, axis) => axis),
+    );
   });
   const loss = terms.map(term => g.reshape(term, [])).reduce((a, b) => g.add(a, b));
   const grads = gradients(g, loss, inputs);
@@ -157,49 +201,57 @@ function programOf(testCase: Case) {
 }
 
 describe.each(Object.entries(cases))('%s', (_, list) => {
-  test.each(list.map((testCase, i) => [i, testCase] as const))('case %i: onnx and tfjs agree', async (_, testCase) => {
-    const outputs = programOf(testCase);
-    const [ours, oracle] = await Promise.all(
-      engines.map(async engine => {
-        const program = await engine.compile({ outputs });
-        const answers = await program.run(feeds(testCase));
-        await program.close();
-        return answers;
-      }),
-    );
-    for (const [name, expected] of Object.entries(oracle!)) {
-      const actual = ours![name]!;
-      expect(actual.shape, name).toEqual(expected.shape);
-      for (let i = 0; i < expected.data.length; i++)
-        expect(Math.abs(actual.data[i]! - expected.data[i]!), `${name}[${i}]`).toBeLessThan(
-          1e-5 * (1 + Math.abs(expected.data[i]!)),
-        );
-    }
-  });
-
-  test.each(list.map((testCase, i) => [i, testCase] as const))('case %i: gradients equal finite differences', async (_, testCase) => {
-    const outputs = programOf(testCase);
-    const program = await engines[1].compile({ outputs });
-    const inputs = feeds(testCase);
-    const analytic = await program.run(inputs);
-    const step = 1e-2;
-    for (const [i] of testCase.shapes.entries()) {
-      const data = inputs[`x${i}`]!.data as Float32Array;
-      for (const place of [0, data.length >> 1, data.length - 1]) {
-        const original = data[place]!;
-        const at = async (value: number) => {
-          data[place] = value;
-          return (await program.run(inputs)).loss!.data[0]!;
-        };
-        const slope = ((await at(original + step)) - (await at(original - step))) / (2 * step);
-        data[place] = original;
-        const expected = analytic[`d${i}`]!.data[place]!;
-        // float32 differences of a sum over the whole result: two digits.
-        expect(Math.abs(slope - expected), `d${i}[${place}]`).toBeLessThan(0.02 * (1 + Math.abs(expected)) + 0.01);
+  test.each(list.map((testCase, i) => [i, testCase] as const))(
+    'case %i: onnx and tfjs agree',
+    async (_, testCase) => {
+      const outputs = programOf(testCase);
+      const [ours, oracle] = await Promise.all(
+        engines.map(async engine => {
+          const program = await engine.compile({ outputs });
+          const answers = await program.run(feeds(testCase));
+          await program.close();
+          return answers;
+        }),
+      );
+      for (const [name, expected] of Object.entries(oracle!)) {
+        const actual = ours![name]!;
+        expect(actual.shape, name).toEqual(expected.shape);
+        for (let i = 0; i < expected.data.length; i++)
+          expect(Math.abs(actual.data[i]! - expected.data[i]!), `${name}[${i}]`).toBeLessThan(
+            1e-5 * (1 + Math.abs(expected.data[i]!)),
+          );
       }
-    }
-    await program.close();
-  });
+    },
+  );
+
+  test.each(list.map((testCase, i) => [i, testCase] as const))(
+    'case %i: gradients equal finite differences',
+    async (_, testCase) => {
+      const outputs = programOf(testCase);
+      const program = await engines[1].compile({ outputs });
+      const inputs = feeds(testCase);
+      const analytic = await program.run(inputs);
+      const step = 1e-2;
+      for (const [i] of testCase.shapes.entries()) {
+        const data = inputs[`x${i}`]!.data as Float32Array;
+        for (const place of [0, data.length >> 1, data.length - 1]) {
+          const original = data[place]!;
+          const at = async (value: number) => {
+            data[place] = value;
+            return (await program.run(inputs)).loss!.data[0]!;
+          };
+          const slope = ((await at(original + step)) - (await at(original - step))) / (2 * step);
+          data[place] = original;
+          const expected = analytic[`d${i}`]!.data[place]!;
+          // float32 differences of a sum over the whole result: two digits.
+          expect(Math.abs(slope - expected), `d${i}[${place}]`).toBeLessThan(
+            0.02 * (1 + Math.abs(expected)) + 0.01,
+          );
+        }
+      }
+      await program.close();
+    },
+  );
 });
 
 test('TensorFlow.js engine leaks no tensor', async () => {

@@ -6,7 +6,8 @@ import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { onnxEngine } from '../engines/onnx.ts';
-import { type TrainOptions, type TrainResult, train } from '../train.ts';
+import { type TrainResult, train } from '../train.ts';
+import type { TrainOptions } from '../train-options.ts';
 import {
   cacheDir,
   defaultThreads,

@@ -95,7 +95,7 @@ export class Graph {
   matmul(
     a: Value,
     b: Value,
-    options: { transA?: boolean; transB?: boolean; alpha?: number; addend?: Value } = {},
+    options: { transA?: boolean; transB?: boolean; alpha?: number; addend?: Value | undefined } = {},
   ): Value {
     const { transA = false, transB = false, alpha = 1, addend } = options;
     return (

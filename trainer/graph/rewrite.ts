@@ -3,9 +3,18 @@
  * any rule knowing of LoRA: products are reassociated where that needs fewer multiplications, (dY' X) A' = dY' (X A'), so
  * that the dense gradient dY' X of the frozen weight is never computed; and a split moves to the operand that it cuts.
  */
-import type { Graph } from './graph.ts';
 import { type Dim, factorOf, symbolsOf } from './shape.ts';
 import { isOp, type Value } from './value.ts';
+
+/** The two operations that rewriting is about; a Graph has them. */
+interface Algebra {
+  matmul(
+    a: Value,
+    b: Value,
+    options?: { transA?: boolean; transB?: boolean; alpha?: number; addend?: Value | undefined },
+  ): Value;
+  split(x: Value, axis: number, sizes: readonly number[]): readonly Value[];
+}
 
 interface MatmulOptions {
   transA: boolean;
@@ -31,7 +40,12 @@ function sides(x: Value, transposed: boolean): [number, number] {
  * (P Q) R -> P (Q R), or P (Q R) -> (P Q) R, for 2-D products, where that takes fewer multiplications.
  * Undefined where nothing is gained.
  */
-export function simplifyMatmul(graph: Graph, a: Value, b: Value, options: MatmulOptions): Value | undefined {
+export function simplifyMatmul(
+  graph: Algebra,
+  a: Value,
+  b: Value,
+  options: MatmulOptions,
+): Value | undefined {
   if (a.shape.length !== 2) return undefined;
   const { transA, transB, alpha, addend } = options;
   const [m, k] = sides(a, transA);
@@ -66,7 +80,7 @@ export function simplifyMatmul(graph: Graph, a: Value, b: Value, options: Matmul
 
 /** split(concat(xs)) -> xs; split(a b) -> split(a) b along rows, a split(b) along columns. Undefined where neither fits. */
 export function simplifySplit(
-  graph: Graph,
+  graph: Algebra,
   x: Value,
   axis: number,
   sizes: readonly number[],

@@ -1,7 +1,8 @@
 /**
  * Training of sequence labeling. A data set's words are joined by spaces; where the tokenizer-independent segmentation
- * (words.ts) cuts one of them further, its first piece carries the tag and the others continue the entity. What is scored
- * is the tag of the first piece.
+ * (words.ts) cuts one of them further, its first piece carries the tag, and the others continue an entity but teach nothing
+ * where there is none: the many pieces of web addresses would drown the rare entities (they cannot start one, since
+ * decoding allows I- only after B-). What is scored is the tag of the first piece.
  */
 import {
   type EncodedLabeling,
@@ -26,7 +27,8 @@ function owners(example: LabelingExample, pieces: readonly Word[]): number[] {
   });
 }
 
-const continued = (tag: string) => (tag === 'O' ? tag : `I-${tag.slice(2)}`);
+/** Tag of a further piece of a word; undefined where it is not trained. */
+const continued = (tag: string) => (tag === 'O' ? undefined : `I-${tag.slice(2)}`);
 
 export const sequenceLabeling: TrainingTask<
   LabelingExample,
@@ -49,7 +51,8 @@ export const sequenceLabeling: TrainingTask<
     const owner = owners(example, words);
     const tags = words.map((_, i) => {
       const tag = example.tags[owner[i]!]!;
-      return labels.indexOf(i > 0 && owner[i] === owner[i - 1] ? continued(tag) : tag);
+      const own = i > 0 && owner[i] === owner[i - 1] ? continued(tag) : tag;
+      return own === undefined ? -1 : labels.indexOf(own);
     });
     return windows.map(({ ids, position, first, count }) => {
       const targets = new Int32Array(ids.length).fill(-1);

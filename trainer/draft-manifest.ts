@@ -1,0 +1,84 @@
+/** What a manifest says before training: the resolved configuration, windows within what the base can do, and the data. */
+import type { AdapterManifest, BaseManifest } from '../functions/artifacts/manifests.ts';
+import { VeneerError } from '../functions/error.ts';
+import type { Dataset } from './data/dataset.ts';
+import type { HeadSpec } from './heads.ts';
+import type { AnyTrainingTask } from './tasks/training-task.ts';
+import type { TrainOptions } from './train-options.ts';
+
+/** Windows as the user asked for, else the task's defaults, within what the base can do. */
+export function windowOptions(task: AnyTrainingTask, options: TrainOptions, { config }: BaseManifest) {
+  const limit = config.maxPositions - config.positionOffset;
+  const maxLength = options.maxLength ?? Math.min(task.defaults.maxLength, limit);
+  if (maxLength > limit)
+    throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
+  const stride = options.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
+  if (stride >= maxLength / 2)
+    throw new VeneerError('usage', `--stride ${stride}: must be under half of --max-length ${maxLength}`);
+  return { maxLength, stride };
+}
+
+interface DraftArguments {
+  manifest: BaseManifest;
+  options: TrainOptions;
+  task: AnyTrainingTask;
+  data: Dataset<{ where: string }>;
+  labels: string[];
+  head: HeadSpec;
+  window: { maxLength: number; stride: number };
+  engine: string;
+}
+
+/** Everything of the manifest that is known before training. */
+export function draftManifest({
+  manifest,
+  options,
+  task,
+  data,
+  labels,
+  head,
+  window,
+  engine,
+}: DraftArguments): AdapterManifest {
+  const {
+    epochs,
+    batchSize,
+    accumulate,
+    learningRate,
+    warmup,
+    weightDecay,
+    maxGradientNorm,
+    patience,
+    seed,
+  } = options;
+  const scored = data.dev ? 'dev' : data.test ? 'test' : null;
+  return {
+    formatVersion: 1,
+    task: options.task,
+    labels,
+    base: { name: manifest.name, digest: manifest.digest, tokenizer: manifest.tokenizer.source.sha256 },
+    ...window,
+    lora: { ...options.lora, targetModules: [...options.lora.targetModules] },
+    head: head.head,
+    unanswerable: task.unanswerable(data.train.examples),
+    quantization: options.quantization,
+    metrics: { trained: {}, served: {} },
+    training: {
+      config: {
+        epochs,
+        batchSize,
+        accumulate,
+        learningRate,
+        warmup,
+        weightDecay,
+        maxGradientNorm,
+        patience,
+        scored,
+      },
+      seed,
+      engine,
+      dataset: data.train.digest,
+    },
+    files: { 'adapter.safetensors': { sha256: '0'.repeat(64), bytes: 0 } },
+  };
+}

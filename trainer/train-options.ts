@@ -1,0 +1,22 @@
+/** Everything a training run is told. */
+import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
+import type { TaskName } from '../functions/artifacts/names.ts';
+import type { ColumnOptions } from './data/columns.ts';
+import type { FitOptions } from './fit.ts';
+import type { LoraSpec } from './lora.ts';
+
+export interface TrainOptions extends FitOptions {
+  task: TaskName;
+  data: string;
+  /** File that is scored after every epoch, instead of the data directory's dev split. */
+  evalData?: string | undefined;
+  columns: ColumnOptions;
+  base: string;
+  out: string;
+  lora: LoraSpec;
+  maxLength?: number;
+  stride?: number;
+  quantization: AdapterManifest['quantization'];
+  threads: number;
+  cacheDir: string;
+}
