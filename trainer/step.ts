@@ -27,13 +27,13 @@ export interface Step {
 export const gradientName = (parameter: string) => `grad:${parameter}`;
 
 export function buildStep({ config, lora, head, pooler }: StepSpec): Step {
-  const layout = layoutOf([...loraParameters(config, lora), ...headParameters(config, head, pooler)]);
+  const layout = layoutOf([...loraParameters(config, lora), ...headParameters(config, head, lora, pooler)]);
   const g = new Graph();
   const inputs = encoderInputs(g);
   const parameters = new Map(layout.parameters.map(({ name, shape }) => [name, g.input(name, shape)]));
   const project = mergedProject(config, lora, parameters);
   const hidden = familyOf(config.family).encode({ g, config, inputs, project });
-  const logits = headLogits({ g, config, spec: head, hidden, parameters });
+  const logits = headLogits({ g, config, spec: head, lora, hidden, parameters });
   const loss = lossOf(g, head.task, logits, inputs.attentionBias, head.labels);
   const grads = gradients(g, loss, [...parameters.values()]);
   const outputs: Record<string, Value> = { loss };

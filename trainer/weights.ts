@@ -8,7 +8,9 @@ export async function readWeightsFile(path: string): Promise<WeightsFile> {
   try {
     const length = Number((await file.read(Buffer.alloc(8), 0, 8, 0)).buffer.readBigUInt64LE());
     const { buffer } = await file.read(Buffer.alloc(length), 0, length, 8);
-    const header: Record<string, { data_offsets: [number, number] }> = JSON.parse(buffer.toString());
+    const header: Record<string, { dtype: string; data_offsets: [number, number] }> = JSON.parse(
+      buffer.toString(),
+    );
     const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
     return {
       path,
@@ -17,9 +19,10 @@ export async function readWeightsFile(path: string): Promise<WeightsFile> {
           ([
             name,
             {
+              dtype,
               data_offsets: [begin, end],
             },
-          ]) => [name, { offset: 8 + length + begin, bytes: end - begin }],
+          ]) => [name, { offset: 8 + length + begin, bytes: end - begin, dtype }],
         ),
       ),
     };
@@ -28,7 +31,7 @@ export async function readWeightsFile(path: string): Promise<WeightsFile> {
   }
 }
 
-/** One float32 tensor; undefined where the file has none of that name. */
+/** One tensor's values; undefined where the file has none of that name. */
 export async function readWeight(
   { path, tensors }: WeightsFile,
   name: string,
@@ -37,9 +40,10 @@ export async function readWeight(
   if (!place) return undefined;
   const file = await open(path);
   try {
-    const data = new Float32Array(place.bytes / 4);
-    await file.read(new Uint8Array(data.buffer), 0, place.bytes, place.offset);
-    return data;
+    const bytes = new Uint8Array(place.bytes);
+    await file.read(bytes, 0, place.bytes, place.offset);
+    if (place.dtype === 'F32') return new Float32Array(bytes.buffer);
+    return Float32Array.from(place.dtype === 'I8' ? new Int8Array(bytes.buffer) : bytes);
   } finally {
     await file.close();
   }

@@ -35,7 +35,14 @@ export interface ResidentAdapter {
   manifest: AdapterManifest;
   /** By layer, then module; modules that are not adapted are absent. */
   lora: ReadonlyArray<Partial<Record<TargetModule, LoraPair>>>;
-  head: { weight: Matrix; bias: Float32Array; dense?: { weight: Matrix; bias: Float32Array } };
+  head: {
+    weight: Matrix;
+    bias: Float32Array;
+    /** The adapter's own dense layer. */
+    dense?: { weight: Matrix; bias: Float32Array };
+    /** LoRA on the base's pooler. */
+    pooler?: LoraPair;
+  };
   /** Memory it holds. */
   bytes: number;
 }
@@ -154,7 +161,15 @@ export function readAdapter(
     head: {
       weight: matrix(names.weight, labels.length, hiddenSize),
       bias: vector(names.bias, labels.length),
-      ...(head.kind === 'pooled' && head.dense
+      ...(head.kind === 'pooled' && head.dense === 'lora'
+        ? {
+            pooler: {
+              a: matrix(names.denseA, lora.rank, hiddenSize),
+              b: matrix(names.denseB, hiddenSize, lora.rank),
+            },
+          }
+        : {}),
+      ...(head.kind === 'pooled' && head.dense === 'full'
         ? {
             dense: {
               weight: matrix(names.denseWeight, hiddenSize, hiddenSize),

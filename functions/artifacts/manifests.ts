@@ -12,11 +12,16 @@ export type TargetModule = z.infer<typeof TargetModule>;
 
 /**
  * A head turns hidden states [batch, tokens, hidden] into logits.
- * `pooled`: one vector a row (mean over tokens, or the first token), optionally through dense + tanh, then linear.
+ * `pooled`: one vector a row (mean over tokens, or the first token), optionally through dense + tanh, then linear. The
+ * dense layer is the adapter's own (`full`), or the base's pooler with LoRA (`lora`).
  * `token`: linear on every token.
  */
 export const Head = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('pooled'), pooling: z.enum(['mean', 'cls']), dense: z.boolean() }),
+  z.object({
+    kind: z.literal('pooled'),
+    pooling: z.enum(['mean', 'cls']),
+    dense: z.enum(['none', 'full', 'lora']),
+  }),
   z.object({ kind: z.literal('token') }),
 ]);
 export type Head = z.infer<typeof Head>;

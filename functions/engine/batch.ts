@@ -2,7 +2,7 @@
  * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors expanded to float32.
  * B rows, S tokens of the longest row, R rank and C labels of the largest adapter.
  */
-import { expandInto, type Matrix } from '../artifacts/adapter.ts';
+import { expandInto, type LoraPair, type Matrix, type ResidentAdapter } from '../artifacts/adapter.ts';
 import type { EncoderConfig, Head } from '../artifacts/manifests.ts';
 import { moduleWidths } from '../artifacts/modules.ts';
 import type { Window } from '../tasks/windows.ts';
@@ -66,32 +66,40 @@ export function tokenFeeds(
 }
 
 function loraFeeds(rows: readonly Row[], { modules }: Variant, config: EncoderConfig): Record<string, Feed> {
-  const rank = Math.max(...rows.map(row => row.adapter.manifest.lora.rank));
   const feeds: Record<string, Feed> = {};
   for (let layer = 0; layer < config.layers; layer++)
     for (const module of modules) {
-      const widths = moduleWidths(config, module);
-      const a = new Float32Array(rows.length * rank * widths.in);
-      const b = new Float32Array(rows.length * widths.out * rank);
-      rows.forEach(({ adapter }, row) => {
-        const pair = adapter.lora[layer]?.[module];
-        if (!pair) return;
-        const { alpha, rank: ownRank } = adapter.manifest.lora;
-        expandInto(a, pair.a, { offset: row * rank * widths.in, stride: widths.in, factor: 1 });
-        expandInto(b, pair.b, { offset: row * widths.out * rank, stride: rank, factor: alpha / ownRank });
-      });
-      feeds[`lora_a.${layer}.${module}`] = {
-        dtype: 'float32',
-        shape: [rows.length, rank, widths.in],
-        data: a,
-      };
-      feeds[`lora_b.${layer}.${module}`] = {
-        dtype: 'float32',
-        shape: [rows.length, widths.out, rank],
-        data: b,
-      };
+      const [a, b] = [`lora_a.${layer}.${module}`, `lora_b.${layer}.${module}`];
+      const pairOf = (adapter: ResidentAdapter) => adapter.lora[layer]?.[module];
+      Object.assign(feeds, pairFeeds(rows, { a, b, ...moduleWidths(config, module), pairOf }));
     }
   return feeds;
+}
+
+interface PairFeeds {
+  a: string;
+  b: string;
+  in: number;
+  out: number;
+  pairOf(adapter: ResidentAdapter): LoraPair | undefined;
+}
+
+/** A [B, R, in] and B [B, out, R] of every row, alpha / rank already in B; zeros where a row's adapter has none. */
+function pairFeeds(rows: readonly Row[], pair: PairFeeds): Record<string, Feed> {
+  const rank = Math.max(...rows.map(row => row.adapter.manifest.lora.rank));
+  const a = new Float32Array(rows.length * rank * pair.in);
+  const b = new Float32Array(rows.length * pair.out * rank);
+  rows.forEach(({ adapter }, row) => {
+    const own = pair.pairOf(adapter);
+    if (!own) return;
+    const { alpha, rank: ownRank } = adapter.manifest.lora;
+    expandInto(a, own.a, { offset: row * rank * pair.in, stride: pair.in, factor: 1 });
+    expandInto(b, own.b, { offset: row * pair.out * rank, stride: rank, factor: alpha / ownRank });
+  });
+  return {
+    [pair.a]: { dtype: 'float32', shape: [rows.length, rank, pair.in], data: a },
+    [pair.b]: { dtype: 'float32', shape: [rows.length, pair.out, rank], data: b },
+  };
 }
 
 function headFeeds(
@@ -121,6 +129,18 @@ function headFeeds(
       heads.map(head => vector(head.bias)),
     ),
   };
+  if (variant.head === 'pooled-lora') {
+    Object.assign(
+      feeds,
+      pairFeeds(rows, {
+        a: 'pooler_a',
+        b: 'pooler_b',
+        in: h,
+        out: h,
+        pairOf: adapter => adapter.head.pooler,
+      }),
+    );
+  }
   if (variant.head === 'pooled-dense') {
     feeds.dense_weight = stack(
       h,

@@ -1,7 +1,7 @@
 /** Serving graphs of one base: a kind of head by a set of adapted modules. A batch takes the smallest set that covers it. */
 import type { Head, TargetModule } from '../artifacts/manifests.ts';
 
-export const headKinds = ['pooled', 'pooled-dense', 'token'] as const;
+export const headKinds = ['pooled', 'pooled-dense', 'pooled-lora', 'token'] as const;
 export type HeadKind = (typeof headKinds)[number];
 
 /** Each one contains the one before. */
@@ -13,7 +13,8 @@ export interface Variant {
 }
 
 export function headKind(head: Head): HeadKind {
-  return head.kind === 'token' ? 'token' : head.dense ? 'pooled-dense' : 'pooled';
+  if (head.kind === 'token') return 'token';
+  return ({ none: 'pooled', full: 'pooled-dense', lora: 'pooled-lora' } as const)[head.dense];
 }
 
 /** Key of the graph in the base manifest. */

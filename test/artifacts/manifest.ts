@@ -36,7 +36,7 @@ export function adapter(content: string, changes: Partial<AdapterManifest> = {})
     maxLength: 128,
     stride: 32,
     lora: { rank: 4, alpha: 8, targetModules: ['q', 'v'] },
-    head: { kind: 'pooled', pooling: 'mean', dense: false },
+    head: { kind: 'pooled', pooling: 'mean', dense: 'none' },
     quantization: 'int8',
     metrics: { trained: { accuracy: 0.91 }, served: { accuracy: 0.9 } },
     training: { config: { epochs: 1 }, seed: 1, engine: 'onnx', dataset: sha256('data') },

@@ -8,13 +8,13 @@ import type { Value } from '../graph/value.ts';
 export interface HostTensor {
   dtype: DType;
   shape: readonly number[];
-  data: Float32Array | Int32Array;
+  data: Float32Array | Int32Array | Int8Array | Uint8Array;
 }
 
-/** Frozen tensors on disk: little-endian float32 at these byte offsets of one file. */
+/** Frozen tensors on disk: little-endian, at these byte offsets of one file. */
 export interface WeightsFile {
   path: string;
-  tensors: ReadonlyMap<string, { offset: number; bytes: number }>;
+  tensors: ReadonlyMap<string, { offset: number; bytes: number; dtype: string }>;
 }
 
 export interface ProgramSource {

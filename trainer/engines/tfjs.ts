@@ -3,7 +3,7 @@
  * with the ONNX lowering but the graph, so it is the oracle that engine is checked against.
  */
 import type * as TensorFlow from '@tensorflow/tfjs';
-import type { OpName } from '../graph/ops.ts';
+import type { DType, OpName } from '../graph/ops.ts';
 import { bind, evaluate, type Shape } from '../graph/shape.ts';
 import { type Node, topologicalOrder, type Value } from '../graph/value.ts';
 import { readWeight } from '../weights.ts';
@@ -32,7 +32,7 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
   input: ({ inputs }, { attributes: { name } }) => [inputs[name]!],
   weight: ({ weights }, { attributes: { name } }) => [weights.get(name)!],
   constant: ({ tf }, { attributes: { data, shape, dtype } }) => [
-    tf.tensor([...data], shape as number[], dtype),
+    tf.tensor([...data], shape as number[], hostType(dtype)),
   ],
   add: binary((tf, a, b) => tf.add(a, b)),
   sub: binary((tf, a, b) => tf.sub(a, b)),
@@ -50,6 +50,20 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
   logSoftmax: unary((tf, x) => tf.logSoftmax(x)),
   matmul: ({ tf }, { attributes: { transA, transB, alpha } }, [a, b, c]) => {
     const product = tf.mul(tf.matMul(a!, b!, transA, transB), alpha);
+    return [c ? tf.add(product, c) : product];
+  },
+  dequantize: binary((tf, q, scale) => tf.mul(q, scale)),
+  quantizedLinear: ({ tf }, { attributes: { levels } }, [x, w, scales, c]) => {
+    const rowScale = tf.div(tf.max(tf.abs(x!), -1, true), levels);
+    const q = tf.round(tf.divNoNan(x!, rowScale));
+    const product = tf.mul(tf.mul(tf.matMul(q, w!), scales!), rowScale);
+    return [c ? tf.add(product, c) : product];
+  },
+  // Weights alone are rounded here; the operator rounds activations too.
+  blockQuantizedLinear: ({ tf }, { inputs, attributes: { block } }, [x, w, scales, c]) => {
+    const [n, blocks] = inputs[1]!.shape as number[];
+    const weight = tf.mul(tf.sub(w!, 128), scales!.reshape([n!, blocks!, 1])).reshape([n!, blocks! * block]);
+    const product = tf.matMul(x!, weight, false, true);
     return [c ? tf.add(product, c) : product];
   },
   transpose: ({ tf }, { attributes: { perm } }, [x]) => [tf.transpose(x!, [...perm])],
@@ -71,6 +85,11 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
     return [tf.add(tf.mul(tf.mul(tf.sub(x!, mean), inverse), gamma!), beta!), mean, inverse];
   },
 };
+
+/** TensorFlow.js has no 8-bit types; their values are exact in float32. */
+function hostType(dtype: DType): 'float32' | 'int32' {
+  return dtype === 'int32' ? 'int32' : 'float32';
+}
 
 /** For each node of the order, the values whose last reader it is. */
 function lastUses(order: readonly Node[], outputs: readonly Value[]): Value[][] {
@@ -118,7 +137,7 @@ async function compile(tf: Tf, { outputs, weights }: ProgramSource): Promise<Pro
       const tensor = fed[name];
       if (!tensor) throw new Error(`input ${name} is missing`);
       bind(shape, tensor.shape, symbols, `input ${name}`);
-      inputs[name] = tf.tensor(tensor.data, tensor.shape as number[], dtype);
+      inputs[name] = tf.tensor(tensor.data, tensor.shape as number[], hostType(dtype));
     }
     const context: Context = {
       tf,

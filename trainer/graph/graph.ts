@@ -38,8 +38,8 @@ export class Graph {
   input(name: string, shape: Shape, dtype: DType = 'float32') {
     return this.#one('input', [], { name, dtype, shape });
   }
-  weight(name: string, shape: Shape) {
-    return this.#one('weight', [], { name, shape });
+  weight(name: string, shape: Shape, dtype: DType = 'float32') {
+    return this.#one('weight', [], { name, shape, dtype });
   }
   constant(data: readonly number[], shape: Shape, dtype: DType = 'float32') {
     return this.#one('constant', [], { data, shape, dtype });
@@ -102,6 +102,15 @@ export class Graph {
       simplifyMatmul(this, a, b, { transA, transB, alpha, addend }) ??
       this.#one('matmul', addend ? [a, b, addend] : [a, b], { transA, transB, alpha })
     );
+  }
+  dequantize(q: Value, scales: Value) {
+    return this.#one('dequantize', [q, scales], {});
+  }
+  quantizedLinear(x: Value, w: { weight: Value; scales: Value; bias?: Value }, levels: number) {
+    return this.#one('quantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], { levels });
+  }
+  blockQuantizedLinear(x: Value, w: { weight: Value; scales: Value; bias?: Value }, block: number) {
+    return this.#one('blockQuantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], { block });
   }
   transpose(x: Value, perm: readonly number[]) {
     return this.#one('transpose', [x], { perm });

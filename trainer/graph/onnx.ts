@@ -25,6 +25,7 @@ class Emitter {
   readonly inputs: object[] = [];
   readonly #names = new Map<Value, string>();
   readonly #constants = new Map<string, string>();
+  readonly #quantized = new Map<string, { q: string; rowScales: string }>();
   readonly #symbols = new Map<string, { input: string; axis: number }>();
   readonly #weights: ExternalWeights | undefined;
 
@@ -62,12 +63,7 @@ class Emitter {
     if (name === undefined) {
       name = `c${this.#constants.size}`;
       this.#constants.set(key, name);
-      const array =
-        type === 'int64'
-          ? BigInt64Array.from(data, BigInt)
-          : type === 'int32'
-            ? Int32Array.from(data)
-            : Float32Array.from(data);
+      const array = tensorData(data, type);
       this.initializers.push({
         name,
         dims: shape,
@@ -86,7 +82,7 @@ class Emitter {
     });
   }
 
-  weight(value: Value, { name, shape }: Attributes['weight']) {
+  weight(value: Value, { name, shape, dtype }: Attributes['weight']) {
     const place = this.#weights?.tensors.get(name);
     if (!place) throw new Error(`the weights file has no tensor ${name}`);
     this.rename(value, name);
@@ -98,10 +94,36 @@ class Emitter {
     this.initializers.push({
       name,
       dims: shape,
-      dataType: dataTypes.float32,
+      dataType: dataTypes[dtype],
       dataLocation: 1,
       externalData: externalData.map(([key, entry]) => ({ key, value: String(entry) })),
     });
+  }
+
+  /**
+   * Rows of a float tensor as uint8 around 128, and their scales [rows, 1]: max |row| / levels. Shared by all readers. A row
+   * of zeros has scale 0, and whatever it rounds to is multiplied by that.
+   */
+  quantizedRows(x: string, rows: Dim, levels: number): { q: string; rowScales: string } {
+    const key = `quantized ${levels} ${x}`;
+    let known = this.#quantized.get(key);
+    if (!known) {
+      const lastAxis = this.constant([1], [1], 'int64');
+      const max = this.temporary(
+        'ReduceMax',
+        [this.temporary('Abs', [x]), lastAxis],
+        [attribute('keepdims', 1)],
+      );
+      const rowScales = this.temporary('Mul', [max, this.constant([1 / levels], [], 'float32')]);
+      const flat = this.temporary('Reshape', [rowScales, this.constant([-1], [1], 'int64')]);
+      const zeroPoints = this.#zeroPoints(rows);
+      known = {
+        q: this.temporary('QuantizeLinear', [x, flat, zeroPoints], [attribute('axis', 0)]),
+        rowScales,
+      };
+      this.#quantized.set(key, known);
+    }
+    return known;
   }
 
   /** Name of an int64 tensor with this shape; at most one symbolic dimension becomes -1 where `infer` allows it. */
@@ -121,6 +143,17 @@ class Emitter {
         shape.map(dim => this.#dimension(dim)),
         [attribute('axis', 0)],
       );
+      this.#constants.set(key, name);
+    }
+    return name;
+  }
+
+  /** 128 for each of so many rows. */
+  #zeroPoints(rows: Dim): string {
+    const key = `zero points ${rows}`;
+    let name = this.#constants.get(key);
+    if (name === undefined) {
+      name = this.temporary('Expand', [this.constant([128], [1], 'uint8'), this.shape([rows], false)]);
       this.#constants.set(key, name);
     }
     return name;
@@ -199,6 +232,35 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     }
     if (c) e.emit('Add', [result, c], [out!]);
   },
+  dequantize: (e, _, [q, scales], output) =>
+    e.emit('Mul', [e.temporary('Cast', [q!], [attribute('to', dataTypes.float32)]), scales!], output),
+  quantizedLinear: (e, { inputs, attributes: { levels } }, [x, w, scales, c], [out]) => {
+    const { q, rowScales } = e.quantizedRows(x!, inputs[0]!.shape[0]!, levels);
+    const zeroPoint = e.constant([128], [], 'uint8');
+    const product = `${out}.product`;
+    e.emit(
+      'MatMulIntegerToFloat',
+      [q, w!, e.constant([1], [], 'float32'), scales!, zeroPoint],
+      [product],
+      [],
+      microsoft,
+    );
+    const scaled = c ? `${out}.scaled` : out!;
+    e.emit('Mul', [product, rowScales], [scaled]);
+    if (c) e.emit('Add', [scaled, c], [out!]);
+  },
+  blockQuantizedLinear: (e, { inputs, attributes: { block } }, [x, w, scales, c], output) => {
+    const [n, blocks] = inputs[1]!.shape as number[];
+    const flags = { K: blocks! * block, N: n!, bits: 8, block_size: block, accuracy_level: 4 };
+    const attributes = Object.entries(flags).map(([key, value]) => attribute(key, value));
+    e.emit(
+      'MatMulNBits',
+      c ? [x!, w!, scales!, '', '', c] : [x!, w!, scales!],
+      output,
+      attributes,
+      microsoft,
+    );
+  },
   transpose: (e, { attributes }, input, output) =>
     e.emit('Transpose', input, output, [attribute('perm', attributes.perm)]),
   reshape: (e, { attributes }, input, output) =>
@@ -233,6 +295,13 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
       attribute('epsilon', attributes.epsilon, true),
     ]),
 };
+
+function tensorData(data: readonly number[], type: keyof typeof dataTypes) {
+  if (type === 'int64') return BigInt64Array.from(data, BigInt);
+  if (type === 'int32') return Int32Array.from(data);
+  if (type === 'int8') return Int8Array.from(data);
+  return type === 'uint8' ? Uint8Array.from(data) : Float32Array.from(data);
+}
 
 function valueInfo(name: string, dtype: DType, shape: Shape): object {
   const dim = shape.map(size => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));

