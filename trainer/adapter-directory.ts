@@ -1,5 +1,5 @@
 /** A finished adapter on disk, as `train` leaves it: manifest.json and adapter.safetensors. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkBase } from '../functions/adapters.ts';
 import { type ResidentAdapter, readAdapter } from '../functions/artifacts/adapter.ts';
@@ -64,6 +64,13 @@ export function residentOf(
   });
 }
 
+/** Makes the directory, and those above it, where they are not there. */
+export async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch(cause => {
+    throw unwritable(path, cause);
+  });
+}
+
 /** Replaces a file whole or not at all. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
@@ -72,10 +79,12 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw new VeneerError(
-      'unavailable',
-      `${path}: cannot be written (${(error as NodeJS.ErrnoException).code})`,
-      { cause: error },
-    );
+    throw unwritable(path, error);
   }
+}
+
+function unwritable(path: string, cause: unknown): VeneerError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'a file is in the way' : code;
+  return new VeneerError('unavailable', `${path}: cannot be written (${why})`, { cause });
 }

@@ -1,7 +1,8 @@
 /** Entry of `npm run bench -- <name>`. */
+import { benchServe } from './bench/serve.ts';
 import { benchTrain } from './bench/train.ts';
 
-const benches: Record<string, () => Promise<void>> = { train: benchTrain };
+const benches: Record<string, () => Promise<void>> = { train: benchTrain, serve: benchServe };
 
 const name = process.argv[2] ?? '';
 const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;

@@ -7,6 +7,7 @@ const entries = [
   'trainer/quickstart.ts',
   'trainer/bench.ts',
   'trainer/bench/step.ts',
+  'trainer/bench/serve-run.ts',
   'trainer/engines/onnx-worker.ts',
   'functions/server.ts',
 ].filter(entry => existsSync(entry));

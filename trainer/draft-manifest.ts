@@ -1,5 +1,5 @@
 /** What a manifest says before training: the resolved configuration, windows within what the base can do, and the data. */
-import type { AdapterManifest, BaseManifest } from '../functions/artifacts/manifests.ts';
+import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { Dataset } from './data/dataset.ts';
 import type { HeadSpec } from './heads.ts';
@@ -51,6 +51,11 @@ export function draftManifest({
     patience,
     seed,
   } = options;
+  if (!AdapterManifest.shape.labels.safeParse(labels).success)
+    throw new VeneerError(
+      'invalid_data',
+      `${labels.length} labels are more than an adapter can have: is --label-column the right one?`,
+    );
   const scored = data.dev ? 'dev' : data.test ? 'test' : null;
   return {
     formatVersion: 1,

@@ -4,7 +4,6 @@ import { headNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import type { Graph } from './graph/graph.ts';
 import type { Value } from './graph/value.ts';
-import { frozenPooler, type LoraSpec } from './lora.ts';
 import type { Parameter } from './parameters.ts';
 
 export interface HeadSpec {
@@ -22,7 +21,6 @@ export interface Pooler {
 export function headParameters(
   config: EncoderConfig,
   { task, head, labels }: HeadSpec,
-  lora: Pick<LoraSpec, 'rank' | 'alpha'>,
   pooler?: Pooler,
 ): Parameter[] {
   const { hiddenSize: h, family } = config;
@@ -32,13 +30,7 @@ export function headParameters(
     { name: names.weight, shape: [labels, h], init: limit, decay: true },
     { name: names.bias, shape: [labels], init: 'zeros', decay: false },
   ];
-  if (head.kind !== 'pooled' || head.dense === 'none') return output;
-  if (head.dense === 'lora')
-    return [
-      { name: names.denseA, shape: [lora.rank, h], init: limit, decay: true },
-      { name: names.denseB, shape: [h, lora.rank], init: 'zeros', decay: true },
-      ...output,
-    ];
+  if (head.kind !== 'pooled' || !head.dense) return output;
   return [
     { name: names.denseWeight, shape: [h, h], init: pooler ? { values: pooler.weight } : limit, decay: true },
     { name: names.denseBias, shape: [h], init: pooler ? { values: pooler.bias } : 'zeros', decay: false },
@@ -50,14 +42,13 @@ interface HeadArguments {
   g: Graph;
   config: EncoderConfig;
   spec: HeadSpec;
-  lora: Pick<LoraSpec, 'rank' | 'alpha'>;
   /** [B*S, hidden] */
   hidden: Value;
   parameters: ReadonlyMap<string, Value>;
 }
 
 /** Logits [B, labels] of a pooled head, or [B*S, labels] of a token head. Reads input `pooling` [B, 1, S] where pooled. */
-export function headLogits({ g, config, spec, lora, hidden, parameters }: HeadArguments): Value {
+export function headLogits({ g, config, spec, hidden, parameters }: HeadArguments): Value {
   const h = config.hiddenSize;
   const names = headNames(config.family, spec.task);
   const linear = (x: Value, weight: string, bias: string) =>
@@ -65,13 +56,7 @@ export function headLogits({ g, config, spec, lora, hidden, parameters }: HeadAr
   if (spec.head.kind === 'token') return linear(hidden, names.weight, names.bias);
   const pooling = g.input('pooling', ['B', 1, 'S']);
   let pooled = g.reshape(g.matmul(pooling, g.reshape(hidden, ['B', 'S', h])), ['B', h]);
-  if (spec.head.dense === 'full') pooled = g.tanh(linear(pooled, names.denseWeight, names.denseBias));
-  if (spec.head.dense === 'lora') {
-    const [a, b] = [parameters.get(names.denseA)!, parameters.get(names.denseB)!];
-    const { weight, bias } = frozenPooler(g, config);
-    const merged = g.matmul(b, a, { alpha: lora.alpha / lora.rank, addend: weight });
-    pooled = g.tanh(g.matmul(pooled, merged, { transB: true, addend: bias }));
-  }
+  if (spec.head.dense) pooled = g.tanh(linear(pooled, names.denseWeight, names.denseBias));
   return linear(pooled, names.weight, names.bias);
 }
 

@@ -25,12 +25,6 @@ export function frozenLinear(g: Graph, config: EncoderConfig, layer: number, mod
   };
 }
 
-/** The base's pooler: weight [hidden, hidden] and bias [hidden]. */
-export function frozenPooler(g: Graph, { family, hiddenSize: h }: EncoderConfig) {
-  const { pooler } = familyNames(family);
-  return { weight: g.weight(`${pooler}.weight`, [h, h]), bias: g.weight(`${pooler}.bias`, [h]) };
-}
-
 /** A starts uniform in +-1/sqrt(in) (kaiming_uniform with a = sqrt 5, as PEFT), B at zero. */
 export function loraParameters(config: EncoderConfig, { rank, targetModules }: LoraSpec): Parameter[] {
   return Array.from({ length: config.layers }, (_, layer) =>

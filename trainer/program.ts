@@ -24,22 +24,31 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   const program = new Command('trainer')
     .description('Fine-tunes LoRA adapters on a frozen base, pushes and serves them.')
     .exitOverride()
-    .showHelpAfterError('(see --help)');
+    .configureOutput({ outputError: () => {} });
   for (const add of commands) add(program);
-  const throwInstead = (command: Command) => {
-    command.exitOverride().showHelpAfterError('(see --help)');
-    command.commands.forEach(throwInstead);
-  };
-  program.commands.forEach(throwInstead);
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  } catch (thrown) {
+    if (isHelp(thrown)) return thrown.exitCode === 0 ? 0 : 2;
+    const error = thrown instanceof CommanderError ? wrongUsage(thrown) : thrown;
     if (!(error instanceof VeneerError)) throw error;
     process.stderr.write(`error: ${error.message}\n`);
     if (args.includes('--json'))
       process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
     return error.exitCode;
   }
+}
+
+/** Help was printed: because it was asked for, or in place of a command that is not there. */
+function isHelp(thrown: unknown): thrown is CommanderError {
+  return thrown instanceof CommanderError && (thrown.exitCode === 0 || thrown.code === 'commander.help');
+}
+
+/** Commander puts `error: ` before its message and a guess at what was meant on a second line. */
+function wrongUsage({ message }: CommanderError): VeneerError {
+  return new VeneerError(
+    'usage',
+    `${message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')} (see --help)`,
+  );
 }

@@ -2,11 +2,13 @@
  * Pushes a finished adapter: gates first, then the version, then the alias, each step leaving the store whole. The alias
  * only moves if it is still what it was when the push began.
  */
+
+import { readBase } from '../functions/artifacts/bases.ts';
 import type { Metrics } from '../functions/artifacts/manifests.ts';
 import { publishVersion, readAlias, setAlias } from '../functions/artifacts/versions.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
-import type { AdapterDirectory } from './adapter-directory.ts';
+import { type AdapterDirectory, residentOf } from './adapter-directory.ts';
 import { trainingTasks } from './tasks/tasks.ts';
 
 export interface Gates {
@@ -28,6 +30,8 @@ export async function publish(
   { tenant, name, alias, ...gates }: PublishOptions,
 ): Promise<{ tenant: string; name: string; digest: string; alias: string; created: boolean }> {
   checkGates(directory, gates);
+  // What could not be served must not become what an alias says.
+  residentOf(directory, await readBase(store, directory.manifest.base.name));
   const standing = (await readAlias(store, { tenant, name, alias })) ?? null;
   const { manifestBytes, files } = directory;
   const { digest, created } = await publishVersion(store, { tenant, name, manifest: manifestBytes, files });

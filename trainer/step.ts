@@ -6,7 +6,7 @@ import type { Value } from './graph/value.ts';
 import { type HeadSpec, headLogits, headParameters, lossOf, type Pooler } from './heads.ts';
 import { type LoraSpec, loraParameters, mergedProject } from './lora.ts';
 import { familyOf } from './models/families.ts';
-import { encoderInputs } from './models/family.ts';
+import { encoderInputs, tableLookup } from './models/family.ts';
 import { type Layout, layoutOf } from './parameters.ts';
 
 export interface StepSpec {
@@ -27,13 +27,13 @@ export interface Step {
 export const gradientName = (parameter: string) => `grad:${parameter}`;
 
 export function buildStep({ config, lora, head, pooler }: StepSpec): Step {
-  const layout = layoutOf([...loraParameters(config, lora), ...headParameters(config, head, lora, pooler)]);
+  const layout = layoutOf([...loraParameters(config, lora), ...headParameters(config, head, pooler)]);
   const g = new Graph();
   const inputs = encoderInputs(g);
   const parameters = new Map(layout.parameters.map(({ name, shape }) => [name, g.input(name, shape)]));
   const project = mergedProject(config, lora, parameters);
-  const hidden = familyOf(config.family).encode({ g, config, inputs, project });
-  const logits = headLogits({ g, config, spec: head, lora, hidden, parameters });
+  const hidden = familyOf(config.family).encode({ g, config, inputs, project, lookup: tableLookup });
+  const logits = headLogits({ g, config, spec: head, hidden, parameters });
   const loss = lossOf(g, head.task, logits, inputs.attentionBias, head.labels);
   const grads = gradients(g, loss, [...parameters.values()]);
   const outputs: Record<string, Value> = { loss };

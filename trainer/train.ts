@@ -2,7 +2,6 @@
  * One training run from files to a finished adapter directory: reads data, builds the step, fits, quantizes, scores what
  * will be served. The directory is complete once manifest.json is in it; until then only checkpoint.safetensors changes.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FloatTensor, readAdapter, writeAdapter } from '../functions/artifacts/adapter.ts';
 import { baseFile } from '../functions/artifacts/bases.ts';
@@ -13,10 +12,11 @@ import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
-import { replaceFile } from './adapter-directory.ts';
+import { makeDirectory, replaceFile } from './adapter-directory.ts';
 import type { TrainingRow } from './batches.ts';
 import type { Dataset, Split } from './data/dataset.ts';
 import { draftManifest, windowOptions } from './draft-manifest.ts';
+import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
 import { evaluate } from './evaluate.ts';
 import { type FitResult, fit, type StepReport } from './fit.ts';
@@ -90,15 +90,17 @@ async function trainOn(
   const window = windowOptions(task, options, manifest);
   const context = { tokenizer: base.tokenizer, labels, ...window };
   const rows = data.train.examples.flatMap((example): TrainingRow[] => {
-    const encoded = located(example, () => task.serving.encode(task.input(example), context));
+    const encoded = encodeExample(task, example, context);
     const targets = task.targets(example, encoded, context);
     return encoded.windows.map((row, i) => ({ window: row, targets: targets[i]! }));
   });
+  const scored = data.dev ?? data.test;
+  for (const example of scored?.examples ?? []) encodeExample(task, example, context);
   observer.log(`${data.train.examples.length} examples in ${rows.length} windows, ${labels.length} labels`);
 
   const head: HeadSpec = { task: options.task, head: task.head(manifest.pooling), labels: labels.length };
   const weights = await readWeightsFile(
-    await baseFile(store, manifest.name, manifest.weights, options.cacheDir),
+    await baseFile(store, manifest.name, manifest.trainingWeights, options.cacheDir),
   );
   const pooler = await poolerOf(config.family, weights);
   const step = buildStep({ config, lora: options.lora, head, ...(pooler ? { pooler } : {}) });
@@ -108,7 +110,6 @@ async function trainOn(
   );
 
   const draft = draftManifest({ manifest, options, task, data, labels, head, window, engine: engine.name });
-  const scored = data.dev ?? data.test;
   const score = async (
     values: Float32Array,
     quantization: AdapterManifest['quantization'],
@@ -119,7 +120,7 @@ async function trainOn(
     return evaluate({ base, adapter, task, examples, onProgress: observer.onEvaluate });
   };
 
-  await mkdir(options.out, { recursive: true });
+  await makeDirectory(options.out);
   const checkpoint = join(options.out, 'checkpoint.safetensors');
   const program = await engine.compile({ outputs: step.outputs, weights });
   const stepMs: number[] = [];
@@ -140,13 +141,17 @@ async function trainOn(
       ...(data.dev
         ? {
             evaluate: async values => {
+              checkFinite(values, options);
               const metrics = await score(values, 'float32', data.dev!.examples);
               observer.log(describe('dev', metrics));
               return { metrics, main: metrics[task.mainMetric]! };
             },
           }
         : {}),
-      onBest: values => replaceFile(checkpoint, writeAdapter(floatTensors(step.layout, values), 'float32')),
+      onBest: async values => {
+        checkFinite(values, options);
+        await replaceFile(checkpoint, writeAdapter(floatTensors(step.layout, values), 'float32'));
+      },
     });
   } finally {
     await program.close();
@@ -199,15 +204,13 @@ function report(data: Dataset<Example>, { log }: TrainObserver): void {
   }
 }
 
-/** Puts the example's place before an error that its text causes. */
-function located<T>(example: Example, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof VeneerError)
-      throw new VeneerError('invalid_data', `${example.where}: ${error.message}`, { cause: error });
-    throw error;
-  }
+/** The step's own check of the loss cannot see what the last step of an epoch did to the parameters. */
+function checkFinite(values: Float32Array, { learningRate }: TrainOptions): void {
+  if (!values.every(Number.isFinite))
+    throw new VeneerError(
+      'training_failed',
+      `a parameter is no longer a finite number: lower --learning-rate (${learningRate})`,
+    );
 }
 
 function floatTensors(layout: Layout, values: Float32Array): Map<string, FloatTensor> {

@@ -1,7 +1,8 @@
 /**
  * The adapter file (adapter.safetensors, formatVersion 1): writes float tensors in their stored form and reads them back,
- * checked against the manifest and the base. Names follow PEFT's. Matrices are int8 with one float32 scale a row
- * (`<name>.scale`), or float16, or float32; vectors are always float32.
+ * checked against the manifest and the base. Names follow PEFT's. Matrices are int8 with float32 scales (`<name>.scale`), or
+ * float16, or float32; vectors are always float32. Scales go by rank in LoRA pairs (a row of A, a column of B), so that they
+ * multiply the narrow product between the two, and by label in heads.
  */
 import { VeneerError } from '../error.ts';
 import { type AdapterManifest, type EncoderConfig, type TargetModule, targetModules } from './manifests.ts';
@@ -24,9 +25,11 @@ export interface Matrix {
 
 export interface LoraPair {
   /** [rank, in] */
-  a: Matrix;
-  /** [out, rank] */
-  b: Matrix;
+  a: Int8Array | Float32Array;
+  /** [rank, out]: transposed, so that ranks beyond the adapter's own are a tail. */
+  b: Int8Array | Float32Array;
+  /** [rank]: scale of A times scale of B times alpha / rank. */
+  scales: Float32Array;
 }
 
 /** An adapter ready to serve. */
@@ -35,14 +38,7 @@ export interface ResidentAdapter {
   manifest: AdapterManifest;
   /** By layer, then module; modules that are not adapted are absent. */
   lora: ReadonlyArray<Partial<Record<TargetModule, LoraPair>>>;
-  head: {
-    weight: Matrix;
-    bias: Float32Array;
-    /** The adapter's own dense layer. */
-    dense?: { weight: Matrix; bias: Float32Array };
-    /** LoRA on the base's pooler. */
-    pooler?: LoraPair;
-  };
+  head: { weight: Matrix; bias: Float32Array; dense?: { weight: Matrix; bias: Float32Array } };
   /** Memory it holds. */
   bytes: number;
 }
@@ -63,6 +59,15 @@ export function quantizeRows(data: Float32Array, rows: number): { data: Int8Arra
   return { data: quantized, scales };
 }
 
+/** [rows, columns] as [columns, rows]. */
+function transposed<T extends Int8Array | Float32Array>(data: T, rows: number, columns: number): T {
+  const result = data.slice() as T;
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = data[row * columns + column]!;
+  return result;
+}
+
 const bytesOf = (array: Int8Array | Uint16Array | Float32Array) =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
@@ -78,9 +83,14 @@ export function writeAdapter(
     else if (quantization === 'float16')
       stored.set(name, { dtype: 'F16', shape: [...shape], data: bytesOf(Uint16Array.from(data, halfBits)) });
     else {
-      const { data: int8, scales } = quantizeRows(data, shape[0]!);
+      const [rows, columns] = shape as [number, number];
+      const byColumn = name.endsWith('.lora_B.weight');
+      const { data: rounded, scales } = byColumn
+        ? quantizeRows(transposed(data, rows, columns), columns)
+        : quantizeRows(data, rows);
+      const int8 = byColumn ? transposed(rounded, columns, rows) : rounded;
       stored.set(name, { dtype: 'I8', shape: [...shape], data: bytesOf(int8) });
-      stored.set(`${name}.scale`, { dtype: 'F32', shape: [shape[0]!], data: bytesOf(scales) });
+      stored.set(`${name}.scale`, { dtype: 'F32', shape: [scales.length], data: bytesOf(scales) });
     }
   }
   return writeSafetensors(stored, { format: 'veneer', formatVersion: '1', quantization });
@@ -133,7 +143,7 @@ export function readAdapter(
     bytes += data.byteLength;
     return data;
   };
-  const matrix = (name: string, rows: number, columns: number): Matrix => {
+  const matrix = (name: string, rows: number, columns: number, scaled: number = rows): Matrix => {
     const tensor = take(name, [rows, columns]);
     bytes += rows * columns * (tensor.dtype === 'I8' ? 1 : 4);
     if (tensor.dtype !== 'I8')
@@ -141,7 +151,19 @@ export function readAdapter(
     const data = Int8Array.from(
       new Int8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length),
     );
-    return { rows, columns, data, scales: vector(`${name}.scale`, rows) };
+    return { rows, columns, data, scales: vector(`${name}.scale`, scaled) };
+  };
+  const pairOf = (layer: number, module: TargetModule): LoraPair => {
+    const { rank, alpha } = manifest.lora;
+    const names = loraNames(config.family, layer, module);
+    const widths = moduleWidths(config, module);
+    const a = matrix(names.a, rank, widths.in);
+    const b = matrix(names.b, widths.out, rank, rank);
+    const scales = Float32Array.from(
+      { length: rank },
+      (_, i) => ((a.scales?.[i] ?? 1) * (b.scales?.[i] ?? 1) * alpha) / rank,
+    );
+    return { a: a.data, b: transposed(b.data, widths.out, rank), scales };
   };
   const { lora, head, labels, task } = manifest;
   const { family, hiddenSize, layers } = config;
@@ -151,25 +173,14 @@ export function readAdapter(
     manifest,
     lora: Array.from({ length: layers }, (_, layer) => {
       const pairs: Partial<Record<TargetModule, LoraPair>> = {};
-      for (const module of targetModules.filter(target => lora.targetModules.includes(target))) {
-        const { a, b } = loraNames(family, layer, module);
-        const widths = moduleWidths(config, module);
-        pairs[module] = { a: matrix(a, lora.rank, widths.in), b: matrix(b, widths.out, lora.rank) };
-      }
+      for (const module of targetModules)
+        if (lora.targetModules.includes(module)) pairs[module] = pairOf(layer, module);
       return pairs;
     }),
     head: {
       weight: matrix(names.weight, labels.length, hiddenSize),
       bias: vector(names.bias, labels.length),
-      ...(head.kind === 'pooled' && head.dense === 'lora'
-        ? {
-            pooler: {
-              a: matrix(names.denseA, lora.rank, hiddenSize),
-              b: matrix(names.denseB, hiddenSize, lora.rank),
-            },
-          }
-        : {}),
-      ...(head.kind === 'pooled' && head.dense === 'full'
+      ...(head.kind === 'pooled' && head.dense
         ? {
             dense: {
               weight: matrix(names.denseWeight, hiddenSize, hiddenSize),
@@ -191,17 +202,14 @@ function finite(data: Float32Array, what: string): Float32Array {
   return data;
 }
 
-/**
- * Writes matrix rows as float32 into `target`, row r at `offset + r * stride`, times `factor`. Elements beyond the
- * matrix are left as they are.
- */
+/** Writes matrix rows as float32 into `target`, row r at `offset + r * stride`. */
 export function expandInto(
   target: Float32Array,
   { rows, columns, data, scales }: Matrix,
-  { offset, stride, factor }: { offset: number; stride: number; factor: number },
+  { offset, stride }: { offset: number; stride: number },
 ): void {
   for (let row = 0; row < rows; row++) {
-    const scale = (scales ? scales[row]! : 1) * factor;
+    const scale = scales ? scales[row]! : 1;
     const from = row * columns;
     const to = offset + row * stride;
     for (let i = 0; i < columns; i++) target[to + i] = data[from + i]! * scale;

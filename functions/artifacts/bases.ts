@@ -75,11 +75,12 @@ function checkFiles(manifest: BaseManifest, files: BaseFile[]): void {
     );
 }
 
-function fileRefs({ tokenizer, weights, graphs }: BaseManifest): Map<string, FileRef> {
+function fileRefs({ tokenizer, weights, trainingWeights, graphs }: BaseManifest): Map<string, FileRef> {
   return new Map([
     ['tokenizer.source', tokenizer.source],
     ['tokenizer.compiled', tokenizer.compiled],
     ['weights', weights],
+    ['trainingWeights', trainingWeights],
     ...Object.entries(graphs).map(([name, ref]) => [`graphs.${name}`, ref] as const),
   ]);
 }

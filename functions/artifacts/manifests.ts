@@ -12,15 +12,14 @@ export type TargetModule = z.infer<typeof TargetModule>;
 
 /**
  * A head turns hidden states [batch, tokens, hidden] into logits.
- * `pooled`: one vector a row (mean over tokens, or the first token), optionally through dense + tanh, then linear. The
- * dense layer is the adapter's own (`full`), or the base's pooler with LoRA (`lora`).
+ * `pooled`: one vector a row (mean over tokens, or the first token), through dense + tanh where `dense`, then linear.
  * `token`: linear on every token.
  */
 export const Head = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('pooled'),
     pooling: z.enum(['mean', 'cls']),
-    dense: z.enum(['none', 'full', 'lora']),
+    dense: z.boolean(),
   }),
   z.object({ kind: z.literal('token') }),
 ]);
@@ -53,10 +52,15 @@ export const BaseManifest = z.object({
   config: EncoderConfig,
   /** How the checkpoint was trained to pool, from 1_Pooling/config.json; `cls` where nothing is said. */
   pooling: z.enum(['mean', 'cls']),
-  precision: z.enum(['fp32']),
+  /** How `weights` are stored and computed with in serving. */
+  precision: z.enum(['fp32', 'int8', 'int8-block']),
+  /** Against float32 on sample texts: cosine of the pooled final hidden state. */
+  fidelity: z.object({ cosineMean: z.number(), cosineMin: z.number() }),
   /** `source` is tokenizer.json; its digest is the tokenizer digest. `compiled` is what is mapped at start. */
   tokenizer: z.object({ source: FileRef, compiled: FileRef }),
   weights: FileRef,
+  /** The same in float32, which training starts from; the serving side never fetches it. */
+  trainingWeights: FileRef,
   /** Serving graphs by `<head>.<modules>`, e.g. `pooled-mean.qv`. All share the weights file. */
   graphs: z.record(z.string(), FileRef),
   licence: z.string(),

@@ -42,15 +42,13 @@ export function loraNames(family: string, layer: number, module: TargetModule): 
   return { a: `${stem}.lora_A.weight`, b: `${stem}.lora_B.weight` };
 }
 
-/** Names of the head's tensors: `weight` [labels, hidden], `bias` [labels], and of its dense layer, full or LoRA. */
+/** Names of the head's tensors: `weight` [labels, hidden], `bias` [labels], and of its dense layer [hidden, hidden], [hidden]. */
 export function headNames(family: string, task: string) {
   const { prefix, pooler } = familyNames(family);
   const output = task === 'question-answering' ? 'qa_outputs' : 'classifier';
   return {
     weight: `base_model.model.${output}.weight`,
     bias: `base_model.model.${output}.bias`,
-    denseA: `base_model.model.${prefix}.${pooler}.lora_A.weight`,
-    denseB: `base_model.model.${prefix}.${pooler}.lora_B.weight`,
     denseWeight: `base_model.model.${prefix}.${pooler}.weight`,
     denseBias: `base_model.model.${prefix}.${pooler}.bias`,
   };

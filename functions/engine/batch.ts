@@ -1,22 +1,22 @@
 /**
- * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors expanded to float32.
- * B rows, S tokens of the longest row, R rank and C labels of the largest adapter.
+ * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors. B rows, S tokens of the
+ * longest row, R rank and C labels of the largest adapter.
  */
-import { expandInto, type LoraPair, type Matrix, type ResidentAdapter } from '../artifacts/adapter.ts';
+import { expandInto, type Matrix } from '../artifacts/adapter.ts';
 import type { EncoderConfig, Head } from '../artifacts/manifests.ts';
-import { moduleWidths } from '../artifacts/modules.ts';
 import type { Window } from '../tasks/windows.ts';
 import type { Row } from './engine.ts';
+import { loraPacks, scaleInput } from './packs.ts';
 import type { Variant } from './variants.ts';
 
 export interface Feed {
-  dtype: 'float32' | 'int32';
+  dtype: 'float32' | 'int32' | 'int8';
   shape: number[];
-  data: Float32Array | Int32Array;
+  data: Float32Array | Int32Array | Int8Array;
 }
 
 /** Added to the attention scores of padding: exp of it is exactly 0 in float32. */
-export const paddingBias = -1e9;
+const paddingBias = -1e9;
 
 export function assemble(
   rows: readonly Row[],
@@ -65,41 +65,41 @@ export function tokenFeeds(
   };
 }
 
-function loraFeeds(rows: readonly Row[], { modules }: Variant, config: EncoderConfig): Record<string, Feed> {
-  const feeds: Record<string, Feed> = {};
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const module of modules) {
-      const [a, b] = [`lora_a.${layer}.${module}`, `lora_b.${layer}.${module}`];
-      const pairOf = (adapter: ResidentAdapter) => adapter.lora[layer]?.[module];
-      Object.assign(feeds, pairFeeds(rows, { a, b, ...moduleWidths(config, module), pairOf }));
-    }
-  return feeds;
-}
-
-interface PairFeeds {
-  a: string;
-  b: string;
-  in: number;
-  out: number;
-  pairOf(adapter: ResidentAdapter): LoraPair | undefined;
-}
-
-/** A [B, R, in] and B [B, out, R] of every row, alpha / rank already in B; zeros where a row's adapter has none. */
-function pairFeeds(rows: readonly Row[], pair: PairFeeds): Record<string, Feed> {
+/** A copy of each row's tensors as they are kept; modules and ranks that a row's adapter lacks stay zero. */
+function loraFeeds(
+  rows: readonly Row[],
+  { modules, lora }: Variant,
+  config: EncoderConfig,
+): Record<string, Feed> {
+  if (modules.length === 0) return {};
+  const b = rows.length;
   const rank = Math.max(...rows.map(row => row.adapter.manifest.lora.rank));
-  const a = new Float32Array(rows.length * rank * pair.in);
-  const b = new Float32Array(rows.length * pair.out * rank);
-  rows.forEach(({ adapter }, row) => {
-    const own = pair.pairOf(adapter);
-    if (!own) return;
-    const { alpha, rank: ownRank } = adapter.manifest.lora;
-    expandInto(a, own.a, { offset: row * rank * pair.in, stride: pair.in, factor: 1 });
-    expandInto(b, own.b, { offset: row * pair.out * rank, stride: rank, factor: alpha / ownRank });
-  });
-  return {
-    [pair.a]: { dtype: 'float32', shape: [rows.length, rank, pair.in], data: a },
-    [pair.b]: { dtype: 'float32', shape: [rows.length, pair.out, rank], data: b },
-  };
+  const feeds: Record<string, Feed> = {};
+  for (const pack of loraPacks(config, modules)) {
+    const { input, side, width, stacked, groups } = pack;
+    const size = groups.length * b * stacked * rank;
+    const data = lora === 'int8' ? new Int8Array(size * width) : new Float32Array(size * width);
+    const scales = new Float32Array(size);
+    groups.forEach(({ layer, modules: readers }, group) => {
+      rows.forEach(({ adapter }, row) => {
+        readers.forEach((module, i) => {
+          const pair = adapter.lora[layer]?.[module];
+          if (!pair) return;
+          const at = ((group * b + row) * stacked + i) * rank;
+          data.set(pair[side], at * width);
+          scales.set(pair.scales, at);
+        });
+      });
+    });
+    feeds[input] = { dtype: lora, shape: [groups.length, b, stacked * rank, width], data };
+    if (side === 'a')
+      feeds[scaleInput(pack)] = {
+        dtype: 'float32',
+        shape: [groups.length, b, 1, stacked * rank],
+        data: scales,
+      };
+  }
+  return feeds;
 }
 
 function headFeeds(
@@ -111,7 +111,7 @@ function headFeeds(
   const stack = (height: number, width: number, parts: readonly Matrix[]): Feed => {
     const data = new Float32Array(parts.length * height * width);
     parts.forEach((part, row) => {
-      expandInto(data, part, { offset: row * height * width, stride: width, factor: 1 });
+      expandInto(data, part, { offset: row * height * width, stride: width });
     });
     return { dtype: 'float32', shape: [parts.length, height, width], data };
   };
@@ -129,18 +129,6 @@ function headFeeds(
       heads.map(head => vector(head.bias)),
     ),
   };
-  if (variant.head === 'pooled-lora') {
-    Object.assign(
-      feeds,
-      pairFeeds(rows, {
-        a: 'pooler_a',
-        b: 'pooler_b',
-        in: h,
-        out: h,
-        pairOf: adapter => adapter.head.pooler,
-      }),
-    );
-  }
   if (variant.head === 'pooled-dense') {
     feeds.dense_weight = stack(
       h,

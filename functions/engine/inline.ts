@@ -4,6 +4,7 @@
  */
 import type { BaseManifest } from '../artifacts/manifests.ts';
 import { assemble } from './batch.ts';
+import { saturates } from './cpu.ts';
 import type { Engine, Row } from './engine.ts';
 import { openSession, type Session } from './session.ts';
 import { headKind, headKinds, smallestSet, type Variant, variantName } from './variants.ts';
@@ -21,6 +22,7 @@ const maxBatchTokens = 4096;
 const maxBatchRows = 64;
 
 export function inlineEngine({ base, graphPath, threads }: InlineOptions): Engine {
+  const narrow = base.precision === 'int8' && saturates();
   const sessions = new Map<string, Promise<Session>>();
   const sessionOf = (name: string) => {
     let session = sessions.get(name);
@@ -57,7 +59,9 @@ export function inlineEngine({ base, graphPath, threads }: InlineOptions): Engin
         for (const indices of batchesOf(group, i => rows[i]!.window.ids.length)) {
           const batch = indices.map(i => rows[i]!);
           const modules = smallestSet(batch.flatMap(row => row.adapter.manifest.lora.targetModules));
-          (await runBatch(batch, { head, modules })).forEach((logits, i) => {
+          const isInt8 = batch.every(row => row.adapter.manifest.quantization === 'int8');
+          const variant: Variant = { head, modules, lora: isInt8 ? 'int8' : 'float32', narrow };
+          (await runBatch(batch, variant)).forEach((logits, i) => {
             results[indices[i]!] = logits;
           });
         }

@@ -1,25 +1,29 @@
-/** Serving graphs of one base: a kind of head by a set of adapted modules. A batch takes the smallest set that covers it. */
+/** Serving graphs of one base. A batch takes the one with the smallest set of adapted modules that covers it. */
 import type { Head, TargetModule } from '../artifacts/manifests.ts';
 
-export const headKinds = ['pooled', 'pooled-dense', 'pooled-lora', 'token'] as const;
+export const headKinds = ['pooled', 'pooled-dense', 'token'] as const;
 export type HeadKind = (typeof headKinds)[number];
 
 /** Each one contains the one before. */
-export const moduleSets = ['qv', 'qkvo', 'qkvoud'] as const;
+export const moduleSets = ['', 'qv', 'qkvo', 'qkvoud'] as const;
 
 export interface Variant {
   head: HeadKind;
   modules: readonly TargetModule[];
+  /** How LoRA tensors are fed: as stored, or in float32 where a batch has an adapter that is not int8. */
+  lora: 'int8' | 'float32';
+  /** 7-bit activations, for CPUs whose 8-bit products can saturate. Only int8 bases have both kinds. */
+  narrow: boolean;
 }
 
 export function headKind(head: Head): HeadKind {
-  if (head.kind === 'token') return 'token';
-  return ({ none: 'pooled', full: 'pooled-dense', lora: 'pooled-lora' } as const)[head.dense];
+  return head.kind === 'token' ? 'token' : head.dense ? 'pooled-dense' : 'pooled';
 }
 
-/** Key of the graph in the base manifest. */
-export function variantName({ head, modules }: Variant): string {
-  return `${head}.${modules.join('')}`;
+/** Key of the graph in the base manifest, e.g. `token.qv`. */
+export function variantName({ head, modules, lora, narrow }: Variant): string {
+  const form = lora === 'float32' && modules.length > 0 ? '.float32' : '';
+  return `${head}.${modules.join('') || 'none'}${form}${narrow ? '.narrow' : ''}`;
 }
 
 export function modulesOf(set: string): TargetModule[] {

@@ -73,10 +73,10 @@ def model_of(case):
     if case["task"] == "sequence-labeling":
         return BertForTokenClassification(config), ["classifier"]
     head = case["head"]
-    whole = ["classifier", "pooler"] if head["dense"] == "full" else ["classifier"]
-    if head["pooling"] == "cls" and head["dense"] != "none":
+    whole = ["classifier", "pooler"] if head["dense"] else ["classifier"]
+    if head == {"kind": "pooled", "pooling": "cls", "dense": True}:
         return BertForSequenceClassification(config), whole
-    return PooledClassifier(config, head["pooling"], head["dense"] != "none"), whole
+    return PooledClassifier(config, head["pooling"], head["dense"]), whole
 
 
 def normal(generator, shape, std, mean=0.0):
@@ -87,7 +87,7 @@ def normal(generator, shape, std, mean=0.0):
 def base_weights():
     """Nothing degenerate: LayerNorm gains around 1, everything else around 0."""
     generator = torch.Generator().manual_seed(SEED)
-    state = BertModel(BertConfig(**CONFIG)).state_dict()
+    state = BertModel(BertConfig(**CONFIG), add_pooling_layer=False).state_dict()
     gain = lambda name: 1.0 if name.endswith("LayerNorm.weight") else 0.0
     return {name: normal(generator, tensor.shape, 0.3, gain(name)) for name, tensor in state.items()}
 
@@ -133,8 +133,7 @@ def step(case, base, generator):
         r=case["rank"],
         lora_alpha=case["alpha"],
         lora_dropout=0.0,
-        target_modules=rf"bert\.encoder\.layer\.\d+\.({modules})"
-        + (r"|bert\.pooler\.dense" if case["head"].get("dense") == "lora" else ""),
+        target_modules=rf"bert\.encoder\.layer\.\d+\.({modules})",
         modules_to_save=whole,
     )
     model = get_peft_model(model, config).eval()
@@ -171,21 +170,21 @@ def step(case, base, generator):
 
 
 def cases():
-    """Three tasks by four sets of modules by two ranks; all six pooled heads, both activations, label smoothing."""
+    """Three tasks by four sets of modules by two ranks; all four pooled heads, both activations, label smoothing."""
     tasks = {
         "classification": ["a", "b", "c"],
         "sequence-labeling": ["O", "B-x", "I-x", "B-y", "I-y"],
         "question-answering": ["start", "end"],
     }
-    kinds = [("mean", "none"), ("cls", "full"), ("cls", "lora"), ("cls", "none"), ("mean", "full"), ("mean", "lora")]
+    kinds = [("mean", False), ("cls", True), ("mean", True), ("cls", False)]
     pooled = [dict(kind="pooled", pooling=p, dense=d) for p, d in kinds]
     batches = [(12, [12, 7, 3]), (9, [4, 8]), (17, [1, 17, 9, 16])]
     made = []
     for task, labels in tasks.items():
         for i, modules in enumerate(["qv", "qkvo", "qkvoud", "d"]):
             for j, (rank, alpha) in enumerate([(2, 3), (4, 8)]):
-                head = pooled[(2 * i + j) % 6] if task == "classification" else dict(kind="token")
-                kind = f".{head['pooling']}-{head['dense']}" if "pooling" in head else ""
+                head = pooled[(i + j) % 4] if task == "classification" else dict(kind="token")
+                kind = f".{head['pooling']}{'-dense' if head['dense'] else ''}" if "pooling" in head else ""
                 tokens, lengths = batches[len(made) % 3]
                 made.append(
                     dict(

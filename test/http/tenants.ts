@@ -46,7 +46,7 @@ export function versionOf(changes: Partial<AdapterManifest> & Pick<AdapterManife
     lora: { rank, alpha: 2, targetModules: ['q'] },
     head:
       changes.task === 'classification'
-        ? { kind: 'pooled', pooling: 'cls', dense: 'none' }
+        ? { kind: 'pooled', pooling: 'cls', dense: false }
         : { kind: 'token' },
     unanswerable: false,
     quantization: 'int8',

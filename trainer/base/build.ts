@@ -4,9 +4,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import type { BaseFile } from '../../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
-import type { BaseManifest, EncoderConfig, FileRef } from '../../functions/artifacts/manifests.ts';
+import {
+  type BaseManifest,
+  type EncoderConfig,
+  type FileRef,
+  targetModules,
+} from '../../functions/artifacts/manifests.ts';
 import { familyNames } from '../../functions/artifacts/modules.ts';
 import {
   float32,
@@ -16,7 +22,11 @@ import {
 } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
+import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import { familyOf } from '../models/families.ts';
+import type { Family } from '../models/family.ts';
+import { measureFidelity } from './fidelity.ts';
+import { type PrecisionName, precisions } from './precision.ts';
 import { servingGraphs } from './serving-graph.ts';
 
 export interface BaseSource {
@@ -35,6 +45,7 @@ export interface BuiltBase {
 export async function buildBase(
   name: string,
   { directory, location, licence }: BaseSource,
+  precision: PrecisionName,
 ): Promise<BuiltBase> {
   const config = await readJson(join(directory, 'config.json'));
   const family = familyOf(config.model_type);
@@ -48,23 +59,18 @@ export async function buildBase(
     if (!files.some(file => file.sha256 === digest)) files.push({ sha256: digest, bytes });
     return { sha256: digest, bytes: bytes.length };
   };
-  const weightsFile = weightsOf(
-    readSafetensors(source, 'model.safetensors'),
-    encoder,
-    family.tensors(encoder),
+  const floats = encoderTensors(readSafetensors(source, 'model.safetensors'), encoder, family);
+  const [float32, stored] = [
+    storedWeights(floats, encoder, 'fp32'),
+    storedWeights(floats, encoder, precision),
+  ];
+  const weights = keep(stored);
+  const places = [...readSafetensors(stored, 'weights')].map(
+    ([tensor, { offset, data }]) => [tensor, { offset, bytes: data.length }] as const,
   );
-  const weights = keep(weightsFile);
-  const tensors = new Map(
-    [...readSafetensors(weightsFile, 'weights')].map(([tensor, { offset, data }]) => [
-      tensor,
-      { offset, bytes: data.length },
-    ]),
-  );
-  const graphs = servingGraphs(encoder, { location: weights.sha256, tensors });
-  const tokenizer = {
-    source: keep(tokenizerJson),
-    compiled: keep(compileTokenizer(new TextDecoder().decode(tokenizerJson))),
-  };
+  const graphs = servingGraphs(encoder, { location: weights.sha256, tensors: new Map(places) }, precision);
+  const compiled = compileTokenizer(new TextDecoder().decode(tokenizerJson));
+  const tokenizer = { source: keep(tokenizerJson), compiled: keep(compiled) };
   const sourceDigest = sha256(source);
   return {
     manifest: {
@@ -75,9 +81,17 @@ export async function buildBase(
       ),
       config: encoder,
       pooling: await poolingOf(directory),
-      precision: 'fp32',
+      precision,
+      fidelity: await measureFidelity({
+        config: encoder,
+        tokenizer: openTokenizer(compiled),
+        precision,
+        stored,
+        float32,
+      }),
       tokenizer,
       weights,
+      trainingWeights: keep(float32),
       graphs: Object.fromEntries([...graphs].map(([variant, model]) => [variant, keep(model)])),
       licence,
       source: { location, sha256: sourceDigest },
@@ -87,19 +101,19 @@ export async function buildBase(
 }
 
 /** The encoder's tensors and, where there is one, its pooler, as float32 under names without the task prefix. */
-function weightsOf(
+function encoderTensors(
   source: ReadonlyMap<string, Tensor>,
   config: EncoderConfig,
-  wanted: ReadonlyMap<string, readonly number[]>,
-): Uint8Array {
+  family: Family,
+): Map<string, FloatTensor> {
   const { prefix, pooler } = familyNames(config.family);
   const find = (name: string) => source.get(name) ?? source.get(`${prefix}.${name}`);
   const optional = new Map<string, readonly number[]>([
     [`${pooler}.weight`, [config.hiddenSize, config.hiddenSize]],
     [`${pooler}.bias`, [config.hiddenSize]],
   ]);
-  const kept = new Map<string, { dtype: 'F32'; shape: number[]; data: Uint8Array }>();
-  for (const [name, shape] of [...wanted, ...optional]) {
+  const found = new Map<string, FloatTensor>();
+  for (const [name, shape] of [...family.tensors(config), ...optional]) {
     const tensor = find(name);
     if (!tensor) {
       if (optional.has(name)) continue;
@@ -110,14 +124,30 @@ function weightsOf(
         'invalid_artifact',
         `model.safetensors: tensor ${name} has shape [${tensor.shape}], but config.json says [${shape}]`,
       );
-    const data = float32(tensor);
-    kept.set(name, {
-      dtype: 'F32',
-      shape: [...shape],
-      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    });
+    found.set(name, { shape, data: float32(tensor) });
   }
-  return writeSafetensors(kept);
+  return found;
+}
+
+/** The weights file in a precision. The pooler stays float32: it is computed once a row. */
+function storedWeights(
+  tensors: ReadonlyMap<string, FloatTensor>,
+  config: EncoderConfig,
+  precision: PrecisionName,
+): Uint8Array {
+  const { full } = precisions[precision];
+  const { module } = familyNames(config.family);
+  const linears = new Set(
+    Array.from({ length: config.layers }, (_, layer) =>
+      targetModules.map(target => `${module(layer, target)}.weight`),
+    ).flat(),
+  );
+  const tables = new Set(familyOf(config.family).largeTables);
+  return writeSafetensors(
+    [...tensors].flatMap(([name, tensor]) =>
+      full.store(name, tensor, linears.has(name) ? 'linear' : tables.has(name) ? 'table' : 'plain'),
+    ),
+  );
 }
 
 /** `mean` where sentence-transformers' 1_Pooling/config.json says so, else the first token. */

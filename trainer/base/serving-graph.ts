@@ -2,8 +2,9 @@
  * Serving graphs: the encoder with per-row LoRA and a per-row head as inputs, so that one run serves rows of different
  * tenants. Input names and shapes are what functions/engine/batch.ts feeds.
  */
-import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
+import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
 import { familyNames, moduleWidths } from '../../functions/artifacts/modules.ts';
+import { loraPacks, scaleInput } from '../../functions/engine/packs.ts';
 import {
   type HeadKind,
   headKinds,
@@ -14,24 +15,83 @@ import {
 } from '../../functions/engine/variants.ts';
 import { Graph } from '../graph/graph.ts';
 import { type ExternalWeights, emitOnnx } from '../graph/onnx.ts';
+import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
-import { frozenLinear, frozenPooler } from '../lora.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderInputs, type Project } from '../models/family.ts';
+import { type Precision, type PrecisionName, precisions } from './precision.ts';
 
-/** y = x W' + b + (x A') B' with A [B, rank, in] and B [B, out, rank] of each row; alpha / rank is already in B. */
-function perRowProject(config: EncoderConfig, adapted: Variant['modules']): Project {
-  return ({ g, layer, modules, x }) =>
-    modules.map(module => {
-      const { weight, bias } = frozenLinear(g, config, layer, module);
-      const frozen = g.matmul(x, weight, { transB: true, addend: bias });
-      if (!adapted.includes(module)) return frozen;
+/** LoRA tensors as graph values, by layer and module (the first of those that share a product, for A and scales). */
+interface PackedLora {
+  /** [1, B, modules * R, in] */
+  a: Map<string, Value>;
+  /** [1, B, 1, modules * R] */
+  scales: Map<string, Value>;
+  /** [1, B, R, out] */
+  b: Map<string, Value>;
+}
+
+const siteKey = (layer: number, module: TargetModule) => `${layer}.${module}`;
+
+/** The inputs that functions/engine/packs.ts lays out, cut into groups. */
+function packedLora(g: Graph, config: EncoderConfig, { modules, lora }: Variant): PackedLora {
+  const packed: PackedLora = { a: new Map(), scales: new Map(), b: new Map() };
+  for (const pack of loraPacks(config, modules)) {
+    const { groups, stacked, width, side, input } = pack;
+    const cut = (into: Map<string, Value>, whole: Value) => {
+      const parts = g.split(
+        whole,
+        0,
+        groups.map(() => 1),
+      );
+      groups.forEach(({ layer, modules: [first] }, i) => {
+        into.set(siteKey(layer, first!), parts[i]!);
+      });
+    };
+    const ranks = product([stacked, 'R']);
+    const stored = g.input(input, [groups.length, 'B', ranks, width], lora);
+    cut(packed[side], lora === 'int8' ? g.cast(stored) : stored);
+    if (side === 'a') cut(packed.scales, g.input(scaleInput(pack), [groups.length, 'B', 1, ranks]));
+  }
+  return packed;
+}
+
+interface PerRow {
+  g: Graph;
+  config: EncoderConfig;
+  variant: Variant;
+  precision: Precision;
+}
+
+/** y = x W' + b + ((x A') * scales) B with A, scales and B of each row. */
+function perRowProject({ g, config, variant, precision }: PerRow): Project {
+  const { module: pathOf } = familyNames(config.family);
+  const packed = packedLora(g, config, variant);
+  return ({ layer, modules, x }) => {
+    const adapted = modules.filter(module => variant.modules.includes(module));
+    const narrow = new Map<TargetModule, Value>();
+    if (adapted.length > 0) {
+      const key = siteKey(layer, adapted[0]!);
+      const rows = g.reshape(x, [1, 'B', 'S', x.shape[1]!]);
+      const stacked = g.mul(g.matmul(rows, packed.a.get(key)!, { transB: true }), packed.scales.get(key)!);
+      const parts = g.split(
+        stacked,
+        3,
+        adapted.map(() => 'R'),
+      );
+      adapted.forEach((module, i) => {
+        narrow.set(module, parts[i]!);
+      });
+    }
+    return modules.map(module => {
       const widths = moduleWidths(config, module);
-      const a = g.input(`lora_a.${layer}.${module}`, ['B', 'R', widths.in]);
-      const b = g.input(`lora_b.${layer}.${module}`, ['B', widths.out, 'R']);
-      const narrow = g.matmul(g.reshape(x, ['B', 'S', widths.in]), a, { transB: true });
-      return g.add(frozen, g.reshape(g.matmul(narrow, b, { transB: true }), ['B*S', widths.out]));
+      const frozen = precision.linear({ g, path: pathOf(layer, module), ...widths, x });
+      const own = narrow.get(module);
+      if (!own) return frozen;
+      const delta = g.matmul(own, packed.b.get(siteKey(layer, module))!);
+      return g.add(frozen, g.reshape(delta, ['B*S', widths.out]));
     });
+  };
 }
 
 interface RowHead {
@@ -53,33 +113,51 @@ function perRowHead({ g, config, kind, hidden }: RowHead): Value {
   if (kind === 'token') return linear(rows, 'head', 'C');
   let pooled = g.matmul(g.input('pooling', ['B', 1, 'S']), rows);
   if (kind === 'pooled-dense') pooled = g.tanh(linear(pooled, 'dense', width));
-  if (kind === 'pooled-lora') {
-    const { weight, bias } = frozenPooler(g, config);
-    const frozen = g.matmul(g.reshape(pooled, ['B', width]), weight, { transB: true, addend: bias });
-    const narrow = g.matmul(pooled, g.input('pooler_a', ['B', 'R', width]), { transB: true });
-    const delta = g.matmul(narrow, g.input('pooler_b', ['B', width, 'R']), { transB: true });
-    pooled = g.tanh(g.add(g.reshape(frozen, ['B', 1, width]), delta));
-  }
   return linear(pooled, 'head', 'C');
 }
 
-function servingGraph(config: EncoderConfig, { head, modules }: Variant): Value {
-  const g = new Graph();
+function servingGraph({ g, config, variant, precision }: PerRow): Value {
   const inputs = encoderInputs(g);
-  const project = perRowProject(config, modules);
-  const hidden = familyOf(config.family).encode({ g, config, inputs, project });
-  return perRowHead({ g, config, kind: head, hidden });
+  const project = perRowProject({ g, config, variant, precision });
+  const hidden = familyOf(config.family).encode({ g, config, inputs, project, lookup: precision.lookup });
+  return perRowHead({ g, config, kind: variant.head, hidden });
 }
 
 /** Every variant as an ONNX model, by name. */
-export function servingGraphs(config: EncoderConfig, weights: ExternalWeights): Map<string, Uint8Array> {
-  const hasPooler = weights.tensors.has(`${familyNames(config.family).pooler}.weight`);
-  const kinds = headKinds.filter(kind => kind !== 'pooled-lora' || hasPooler);
-  const variants = kinds.flatMap(head => moduleSets.map(set => ({ head, modules: modulesOf(set) })));
-  return new Map(
-    variants.map(variant => [
-      variantName(variant),
-      emitOnnx({ outputs: { logits: servingGraph(config, variant) }, weights }),
-    ]),
+export function servingGraphs(
+  config: EncoderConfig,
+  weights: ExternalWeights,
+  name: PrecisionName,
+): Map<string, Uint8Array> {
+  const { full, narrow } = precisions[name];
+  const variants = headKinds.flatMap(head =>
+    moduleSets.flatMap(set =>
+      (set === '' ? (['int8'] as const) : (['int8', 'float32'] as const)).flatMap(lora =>
+        (narrow ? [false, true] : [false]).map(isNarrow => ({
+          head,
+          modules: modulesOf(set),
+          lora,
+          narrow: isNarrow,
+        })),
+      ),
+    ),
   );
+  return new Map(
+    variants.map(variant => {
+      const precision = variant.narrow ? narrow! : full;
+      const logits = servingGraph({ g: new Graph(), config, variant, precision });
+      return [variantName(variant), emitOnnx({ outputs: { logits }, weights })];
+    }),
+  );
+}
+
+/** The mean final hidden state [B, 1, hidden] with no adapter, for comparing precisions. */
+export function embeddingGraph(config: EncoderConfig, name: PrecisionName): Value {
+  const g = new Graph();
+  const { full: precision } = precisions[name];
+  const variant: Variant = { head: 'pooled', modules: [], lora: 'int8', narrow: false };
+  const project = perRowProject({ g, config, variant, precision });
+  const inputs = encoderInputs(g);
+  const hidden = familyOf(config.family).encode({ g, config, inputs, project, lookup: precision.lookup });
+  return g.matmul(g.input('pooling', ['B', 1, 'S']), g.reshape(hidden, ['B', 'S', config.hiddenSize]));
 }

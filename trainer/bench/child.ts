@@ -34,3 +34,27 @@ export async function startMeasured(
     close: () => child.kill(),
   };
 }
+
+export interface Result {
+  /** Median of one step. */
+  ms: number;
+  peakRssMb: number;
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+/** Runs all sides in turn, after one round of warm-up. */
+export async function inTurn(
+  sides: readonly Measured[],
+  { rounds, stepsPerRound }: { rounds: number; stepsPerRound: number },
+): Promise<Result[]> {
+  const times: number[][] = sides.map(() => []);
+  const peaks: number[] = sides.map(() => 0);
+  for (let round = 0; round <= rounds; round++)
+    for (const [i, side] of sides.entries()) {
+      const { ms, peakRssMb } = await side.go(stepsPerRound);
+      if (round > 0) times[i]!.push(...ms);
+      peaks[i] = peakRssMb;
+    }
+  return sides.map((_, i) => ({ ms: median(times[i]!), peakRssMb: peaks[i]! }));
+}

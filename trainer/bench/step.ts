@@ -24,7 +24,7 @@ const bench: StepBench = JSON.parse(process.argv[2]!);
 const { config, batch, length, labels } = bench;
 const head: HeadSpec = {
   task: 'classification',
-  head: { kind: 'pooled', pooling: 'mean', dense: 'none' },
+  head: { kind: 'pooled', pooling: 'mean', dense: false },
   labels,
 };
 const lora = { rank: bench.rank, alpha: 2 * bench.rank, targetModules: bench.modules };

@@ -6,15 +6,13 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { baseFile, readBase } from '../../functions/artifacts/bases.ts';
+import { baseFile } from '../../functions/artifacts/bases.ts';
 import type { BaseManifest, TargetModule } from '../../functions/artifacts/manifests.ts';
-import { openStore } from '../../functions/store/open.ts';
 import { cacheDir } from '../commands/command.ts';
-import { pullBase } from '../commands/pull-base.ts';
-import { type Measured, startMeasured } from './child.ts';
+import { openBenchBase } from './base.ts';
+import { inTurn, startMeasured } from './child.ts';
 import type { StepBench } from './step.ts';
 
-const base = 'minilm-l6';
 const threads = 2;
 const rank = 8;
 const batch = 16;
@@ -32,26 +30,6 @@ const keepFreed = {
   MALLOC_TRIM_THRESHOLD_: '4294967296',
 };
 
-interface Result {
-  ms: number;
-  peakRssMb: number;
-}
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-
-/** Runs all sides in turn, after one round of warm-up. */
-async function inTurn(sides: Measured[]): Promise<Result[]> {
-  const times: number[][] = sides.map(() => []);
-  const peaks: number[] = sides.map(() => 0);
-  for (let round = 0; round <= rounds; round++)
-    for (const [i, side] of sides.entries()) {
-      const { ms, peakRssMb } = await side.go(stepsPerRound);
-      if (round > 0) times[i]!.push(...ms);
-      peaks[i] = peakRssMb;
-    }
-  return sides.map((_, i) => ({ ms: median(times[i]!), peakRssMb: peaks[i]! }));
-}
-
 /** Multiply-adds of the encoder's products, forward and backward through activations: the floor of the step. */
 function gigaflops(
   { config: { layers, hiddenSize: h, intermediateSize: f } }: BaseManifest,
@@ -64,12 +42,8 @@ function gigaflops(
 }
 
 export async function benchTrain(): Promise<void> {
-  const store = await openStore(process.env.VENEER_STORE || 'file:.veneer');
-  const manifest = await readBase(store, base).catch(async () => {
-    await pullBase(store, { wanted: base, force: false }, console.log);
-    return readBase(store, base);
-  });
-  const weights = await baseFile(store, base, manifest.weights, cacheDir);
+  const { store, manifest } = await openBenchBase();
+  const weights = await baseFile(store, manifest.name, manifest.trainingWeights, cacheDir);
   const python = process.env.VENEER_BENCH_PYTHON;
   if (!python)
     console.log('PyTorch is skipped: VENEER_BENCH_PYTHON names no Python with torch, transformers and peft');
@@ -91,7 +65,7 @@ export async function benchTrain(): Promise<void> {
     if (python)
       for (const env of [{}, keepFreed])
         sides.push(await startMeasured(python, [resolve('trainer/bench/step.py'), argument], env));
-    const [own, ...peers] = await inTurn(sides);
+    const [own, ...peers] = await inTurn(sides, { rounds, stepsPerRound });
     for (const side of sides) side.close();
     const fastest = peers.sort((a, b) => a.ms - b.ms)[0];
     table.push({

@@ -11,6 +11,7 @@ import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { readAdapterDirectory, residentOf } from '../adapter-directory.ts';
 import type { ColumnOptions } from '../data/columns.ts';
+import { encodeExample } from '../encode.ts';
 import { evaluate } from '../evaluate.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
 import {
@@ -25,9 +26,8 @@ import {
 import { progressOf } from './progress.ts';
 
 export interface EvaluateOptions {
-  /** Directory of a trained adapter, or a reference in the store. */
+  /** Directory of a trained adapter or, where a tenant is given, a reference in the store. */
   adapter: string;
-  /** Needed for a reference. */
   tenant?: string;
   data: string;
   columns: ColumnOptions;
@@ -40,19 +40,19 @@ interface Located {
 }
 
 async function locate(store: Store, { adapter, tenant }: EvaluateOptions): Promise<Located> {
-  const isDirectory = await stat(adapter).then(
-    entry => entry.isDirectory(),
-    () => false,
-  );
-  if (isDirectory) {
+  if (tenant === undefined) {
+    const isDirectory = await stat(adapter).then(
+      entry => entry.isDirectory(),
+      () => false,
+    );
+    if (!isDirectory)
+      throw new VeneerError(
+        'usage',
+        `${adapter} is no directory; for an adapter in the store say --tenant too`,
+      );
     const directory = await readAdapterDirectory(adapter);
     return { manifest: directory.manifest, load: async base => residentOf(directory, base.manifest) };
   }
-  if (tenant === undefined)
-    throw new VeneerError(
-      'usage',
-      `${adapter} is no directory; for an adapter in the store say --tenant too`,
-    );
   const reference = parseReference(adapter);
   const digest = await resolveReference(store, tenant, reference);
   const pinned = `${reference.name}@sha256:${digest}`;
@@ -79,6 +79,8 @@ export async function evaluateAdapter(store: Store, options: EvaluateOptions, lo
   const progress = progressOf(log);
   try {
     const adapter = await load(base);
+    const context = { tokenizer: base.tokenizer, ...manifest };
+    for (const example of split.examples) encodeExample(task, example, context);
     const onProgress = (done: number, total: number) => progress.update(done, total, 'evaluating');
     const metrics = await evaluate({ base, adapter, task, examples: split.examples, onProgress });
     return { task: manifest.task, examples: split.examples.length, metrics };

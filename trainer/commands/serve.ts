@@ -1,5 +1,6 @@
 /** `serve`: the HTTP API on this machine. */
 import type { Command } from 'commander';
+import { readBase } from '../../functions/artifacts/bases.ts';
 import { startServer } from '../../functions/http/serve.ts';
 import {
   cacheDir,
@@ -29,6 +30,7 @@ export function serveCommand(program: Command): void {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
       const { base, host, port, threads } = flags;
+      if (base !== undefined) await readBase(store, base);
       const server = await startServer({
         store,
         host,

@@ -52,7 +52,7 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
     const product = tf.mul(tf.matMul(a!, b!, transA, transB), alpha);
     return [c ? tf.add(product, c) : product];
   },
-  dequantize: binary((tf, q, scale) => tf.mul(q, scale)),
+  cast: unary((tf, x) => tf.cast(x, 'float32')),
   quantizedLinear: ({ tf }, { attributes: { levels } }, [x, w, scales, c]) => {
     const rowScale = tf.div(tf.max(tf.abs(x!), -1, true), levels);
     const q = tf.round(tf.divNoNan(x!, rowScale));
@@ -69,7 +69,7 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
   transpose: ({ tf }, { attributes: { perm } }, [x]) => [tf.transpose(x!, [...perm])],
   reshape: ({ tf, size }, { attributes: { shape } }, [x]) => [tf.reshape(x!, size(shape))],
   concat: ({ tf }, { attributes: { axis } }, parts) => [tf.concat(parts, axis)],
-  split: ({ tf }, { attributes: { axis, sizes } }, [x]) => tf.split(x!, [...sizes], axis),
+  split: ({ tf, size }, { attributes: { axis, sizes } }, [x]) => tf.split(x!, size(sizes), axis),
   sum: ({ tf }, { attributes: { axes } }, [x]) => [tf.sum(x!, [...axes], true)],
   expand: ({ tf, size }, { attributes: { shape } }, [x]) => [tf.broadcastTo(x!, size(shape))],
   gather: ({ tf }, _, [table, indices]) => [tf.gather(table!, indices! as TensorFlow.Tensor1D)],

@@ -114,11 +114,11 @@ export const gradientRules: { [Op in OpName]: Rule<Op> } = {
       c && wanted[2] ? unbroadcast(g, grad, c.shape) : undefined,
     ];
   },
-  dequantize: () => [undefined, undefined],
+  cast: () => [undefined],
   // Straight through the rounding of x (https://arxiv.org/abs/1308.3432): the product with the weight as it is stored.
   quantizedLinear: ({ g, node: { inputs }, grads }) => {
     const [, weight, scales, bias] = inputs as [Value, Value, Value, Value | undefined];
-    const dx = g.matmul(grads[0]!, g.dequantize(weight, scales), { transB: true });
+    const dx = g.matmul(grads[0]!, g.mul(g.cast(weight), scales), { transB: true });
     return [dx, undefined, undefined, bias && unbroadcast(g, grads[0]!, bias.shape)];
   },
   blockQuantizedLinear: () => {

@@ -5,7 +5,7 @@
 
 import { type Attributes, type DType, type OpName, shapeRules } from './ops.ts';
 import { simplifyMatmul, simplifySplit } from './rewrite.ts';
-import { product, type Shape } from './shape.ts';
+import { type Dim, product, type Shape } from './shape.ts';
 import type { Node, Value } from './value.ts';
 
 export class Graph {
@@ -103,8 +103,9 @@ export class Graph {
       this.#one('matmul', addend ? [a, b, addend] : [a, b], { transA, transB, alpha })
     );
   }
-  dequantize(q: Value, scales: Value) {
-    return this.#one('dequantize', [q, scales], {});
+  /** Integers as float32. */
+  cast(x: Value) {
+    return this.#one('cast', [x], {});
   }
   quantizedLinear(x: Value, w: { weight: Value; scales: Value; bias?: Value }, levels: number) {
     return this.#one('quantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], { levels });
@@ -121,7 +122,7 @@ export class Graph {
   concat(parts: readonly Value[], axis: number) {
     return parts.length === 1 ? parts[0]! : this.#one('concat', parts, { axis });
   }
-  split(x: Value, axis: number, sizes: readonly number[]): readonly Value[] {
+  split(x: Value, axis: number, sizes: readonly Dim[]): readonly Value[] {
     if (sizes.length === 1) return [x];
     return simplifySplit(this, x, axis, sizes) ?? this.node('split', [x], { axis, sizes });
   }

@@ -232,8 +232,7 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     }
     if (c) e.emit('Add', [result, c], [out!]);
   },
-  dequantize: (e, _, [q, scales], output) =>
-    e.emit('Mul', [e.temporary('Cast', [q!], [attribute('to', dataTypes.float32)]), scales!], output),
+  cast: (e, _, input, output) => e.emit('Cast', input, output, [attribute('to', dataTypes.float32)]),
   quantizedLinear: (e, { inputs, attributes: { levels } }, [x, w, scales, c], [out]) => {
     const { q, rowScales } = e.quantizedRows(x!, inputs[0]!.shape[0]!, levels);
     const zeroPoint = e.constant([128], [], 'uint8');
@@ -267,10 +266,12 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     e.emit('Reshape', [input[0]!, e.shape(attributes.shape, true)], output),
   concat: (e, { attributes }, input, output) =>
     e.emit('Concat', input, output, [attribute('axis', attributes.axis)]),
-  split: (e, { attributes: { axis, sizes } }, input, output) =>
-    e.emit('Split', [input[0]!, e.constant(sizes, [sizes.length], 'int64')], output, [
-      attribute('axis', axis),
-    ]),
+  split: (e, { attributes: { axis, sizes } }, input, output) => {
+    const flags = [attribute('axis', axis)];
+    if (sizes.every(size => typeof size === 'number'))
+      e.emit('Split', [input[0]!, e.constant(sizes, [sizes.length], 'int64')], output, flags);
+    else e.emit('Split', input, output, [...flags, attribute('num_outputs', sizes.length)]);
+  },
   sum: (e, { attributes: { axes } }, input, output) =>
     e.emit('ReduceSum', [input[0]!, e.constant(axes, [axes.length], 'int64')], output, [
       attribute('keepdims', 1),

@@ -36,8 +36,8 @@ export interface Attributes {
   gelu: object;
   /** alpha * op(a) op(b) [+ c]; c broadcasts to the result. a and b have equal rank (2 or more). */
   matmul: { transA: boolean; transB: boolean; alpha: number };
-  /** Integers times scales, broadcast: float32. */
-  dequantize: object;
+  /** Integers as float32. */
+  cast: object;
   /**
    * x W [+ c] for x [rows, in], W int8 [in, out] with one scale a column [out]. Each row of x is quantized by itself to
    * whole numbers in +-levels, so no row depends on another.
@@ -51,8 +51,8 @@ export interface Attributes {
   transpose: { perm: readonly number[] };
   reshape: { shape: Shape };
   concat: { axis: number };
-  /** Several results: pieces of these sizes along `axis`. */
-  split: { axis: number; sizes: readonly number[] };
+  /** Several results: pieces of these sizes along `axis`; symbolic sizes must all be equal. */
+  split: { axis: number; sizes: readonly Dim[] };
   /** Sum over axes, kept with size 1. */
   sum: { axes: readonly number[] };
   expand: { shape: Shape };
@@ -69,6 +69,12 @@ export interface Attributes {
 }
 
 export type OpName = keyof Attributes;
+
+/** Sum of numbers, or of equal symbolic dimensions; undefined of anything else. */
+function sum(dims: readonly Dim[]): Dim | undefined {
+  if (dims.every(dim => typeof dim === 'number')) return dims.reduce((total, dim) => total + dim, 0);
+  return dims.every(dim => dim === dims[0]) ? product([dims.length, dims[0]!]) : undefined;
+}
 
 type ShapeRule<Op extends OpName> = (
   inputs: readonly TensorType[],
@@ -117,7 +123,7 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   softmax: like,
   logSoftmax: like,
   matmul: matmulShape,
-  dequantize: ([q, scale]) => [{ dtype: 'float32', shape: broadcast(q!.shape, scale!.shape) }],
+  cast: ([x]) => [{ dtype: 'float32', shape: x!.shape }],
   quantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[1]!] }],
   blockQuantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[0]!] }],
   transpose: ([x], { perm }) => [{ dtype: x!.dtype, shape: perm.map(axis => x!.shape[axis]!) }],
@@ -132,7 +138,7 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
     return [{ dtype: inputs[0]!.dtype, shape }];
   },
   split: ([x], { axis, sizes }) => {
-    if (sizes.reduce((sum, size) => sum + size, 0) !== x!.shape[axis])
+    if (sum(sizes) !== x!.shape[axis])
       throw new Error(`split of [${x!.shape}] on axis ${axis} into ${sizes}`);
     return sizes.map(size => ({
       dtype: x!.dtype,

@@ -13,7 +13,7 @@ interface Algebra {
     b: Value,
     options?: { transA?: boolean; transB?: boolean; alpha?: number; addend?: Value | undefined },
   ): Value;
-  split(x: Value, axis: number, sizes: readonly number[]): readonly Value[];
+  split(x: Value, axis: number, sizes: readonly Dim[]): readonly Value[];
 }
 
 interface MatmulOptions {
@@ -83,7 +83,7 @@ export function simplifySplit(
   graph: Algebra,
   x: Value,
   axis: number,
-  sizes: readonly number[],
+  sizes: readonly Dim[],
 ): readonly Value[] | undefined {
   if (isOp(x, 'concat') && x.node.attributes.axis === axis) {
     const parts = x.node.inputs;

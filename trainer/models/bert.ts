@@ -60,14 +60,24 @@ function tensors(config: EncoderConfig): Map<string, readonly number[]> {
   return shapes;
 }
 
-const encode: Family['encode'] = ({ g, config, inputs, project }) => {
+const wordTable = 'embeddings.word_embeddings.weight';
+
+const encode: Family['encode'] = ({ g, config, inputs, project, lookup }) => {
   const { hiddenSize: h, heads, layers, activation } = config;
   const width = h / heads;
   const norm = (x: Value, name: string) => layerNorm(g, x, name, config);
-  const table = (name: string, rows: number) => g.weight(`embeddings.${name}.weight`, [rows, h]);
-  const words = g.gather(table('word_embeddings', config.vocabularySize), inputs.inputIds);
-  const types = g.gather(table('token_type_embeddings', config.tokenTypes), inputs.tokenTypeIds);
-  const positions = g.gather(table('position_embeddings', config.maxPositions), inputs.positionIds);
+  const words = lookup({
+    g,
+    name: wordTable,
+    rows: config.vocabularySize,
+    width: h,
+    indices: inputs.inputIds,
+    role: 'table',
+  });
+  const small = (table: string, rows: number, indices: Value) =>
+    lookup({ g, name: `embeddings.${table}.weight`, rows, width: h, indices, role: 'plain' });
+  const types = small('token_type_embeddings', config.tokenTypes, inputs.tokenTypeIds);
+  const positions = small('position_embeddings', config.maxPositions, inputs.positionIds);
   const embedded = g.reshape(g.add(g.add(words, types), positions), ['B*S', h]);
   let x = norm(embedded, 'embeddings.LayerNorm');
   const split = (y: Value) => g.transpose(g.reshape(y, ['B', 'S', heads, width]), [0, 2, 1, 3]);
@@ -89,4 +99,4 @@ function layerNorm(g: Graph, x: Value, name: string, { hiddenSize, layerNormEpsi
   return g.layerNorm(x, part('weight'), part('bias'), layerNormEpsilon);
 }
 
-export const bert: Family = { name: 'bert', readConfig, tensors, encode };
+export const bert: Family = { name: 'bert', readConfig, tensors, largeTables: [wordTable], encode };

@@ -29,14 +29,40 @@ export type Project = (args: {
   x: Value;
 }) => Value[];
 
+/**
+ * Rows of an embedding table [rows, width] by indices. `role`: a large table, which a precision may store in 8 bits, or a
+ * small one.
+ */
+export type Lookup = (args: {
+  g: Graph;
+  name: string;
+  rows: number;
+  width: number;
+  indices: Value;
+  role: 'table' | 'plain';
+}) => Value;
+
+export const tableLookup: Lookup = ({ g, name, rows, width, indices }) =>
+  g.gather(g.weight(name, [rows, width]), indices);
+
 export interface Family {
   name: string;
   /** @throws VeneerError `invalid_artifact` naming the field of config.json that is missing or not supported. */
   readConfig(config: Record<string, unknown>): EncoderConfig;
   /** Tensors the encoder needs, by name without the task prefix, with their shapes. */
   tensors(config: EncoderConfig): Map<string, readonly number[]>;
+  /** Names of the tables that `lookup` is asked for with role `table`. */
+  largeTables: readonly string[];
   /** Final hidden states [B*S, hidden]. */
-  encode(args: { g: Graph; config: EncoderConfig; inputs: EncoderInputs; project: Project }): Value;
+  encode(args: EncodeArguments): Value;
+}
+
+export interface EncodeArguments {
+  g: Graph;
+  config: EncoderConfig;
+  inputs: EncoderInputs;
+  project: Project;
+  lookup: Lookup;
 }
 
 export function encoderInputs(g: Graph): EncoderInputs {

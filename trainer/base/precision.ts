@@ -1,0 +1,117 @@
+/**
+ * How a base's weights are stored and computed with when it serves: float32, int8 with activations quantized row by row,
+ * or 8 bits in blocks. Training always starts from the float32 weights.
+ */
+import { type FloatTensor, quantizeRows } from '../../functions/artifacts/adapter.ts';
+import type { BaseManifest } from '../../functions/artifacts/manifests.ts';
+import type { TensorData } from '../../functions/artifacts/safetensors.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Value } from '../graph/value.ts';
+import { type Lookup, tableLookup } from '../models/family.ts';
+
+export type PrecisionName = BaseManifest['precision'];
+
+export interface LinearSite {
+  g: Graph;
+  /** Name of the layer's tensors without `.weight` and `.bias`. */
+  path: string;
+  in: number;
+  out: number;
+  /** [rows, in] */
+  x: Value;
+}
+
+export interface Precision {
+  /** Stored form of one float32 tensor. `role`: a linear layer's weight, an embedding table that is quantized, or neither. */
+  store(name: string, tensor: FloatTensor, role: 'linear' | 'table' | 'plain'): [string, TensorData][];
+  /** x W' + b with the weights as stored: [rows, out]. */
+  linear(site: LinearSite): Value;
+  lookup: Lookup;
+}
+
+const bytesOf = (data: Float32Array | Int8Array | Uint8Array) =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+const f32 = (shape: readonly number[], data: Float32Array): TensorData => ({
+  dtype: 'F32',
+  shape: [...shape],
+  data: bytesOf(data),
+});
+const biasOf = ({ g, path, out }: LinearSite) => g.weight(`${path}.bias`, [out]);
+
+const fp32: Precision = {
+  store: (name, { shape, data }) => [[name, f32(shape, data)]],
+  linear: site => {
+    const weight = site.g.weight(`${site.path}.weight`, [site.out, site.in]);
+    return site.g.matmul(site.x, weight, { transB: true, addend: biasOf(site) });
+  },
+  lookup: tableLookup,
+};
+
+/** Whole numbers from -levels to levels. 127 needs a CPU that adds 8-bit products in 32 bits (VNNI, NEON dot product). */
+const int8 = (levels: number): Precision => ({
+  store: (name, { shape, data }, role) => {
+    if (role === 'plain') return [[name, f32(shape, data)]];
+    const [rows, columns] = shape as [number, number];
+    const { data: quantized, scales } = quantizeRows(data, rows);
+    if (role === 'table')
+      return [
+        [name, { dtype: 'I8', shape: [rows, columns], data: bytesOf(quantized) }],
+        [`${name}.scale`, f32([rows, 1], scales)],
+      ];
+    // [in, out], as the integer product reads it.
+    const transposed = new Int8Array(quantized.length);
+    for (let row = 0; row < rows; row++)
+      for (let column = 0; column < columns; column++)
+        transposed[column * rows + row] = quantized[row * columns + column]!;
+    return [
+      [name, { dtype: 'I8', shape: [columns, rows], data: bytesOf(transposed) }],
+      [`${name}.scale`, f32([rows], scales)],
+    ];
+  },
+  linear: site => {
+    const weight = site.g.weight(`${site.path}.weight`, [site.in, site.out], 'int8');
+    const scales = site.g.weight(`${site.path}.weight.scale`, [site.out]);
+    return site.g.quantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, levels);
+  },
+  lookup: ({ g, name, rows, width, indices, role }) => {
+    if (role === 'plain') return tableLookup({ g, name, rows, width, indices, role });
+    const table = g.weight(name, [rows, width], 'int8');
+    const scales = g.weight(`${name}.scale`, [rows, 1]);
+    return g.mul(g.cast(g.gather(table, indices)), g.gather(scales, indices));
+  },
+});
+
+const block = 32;
+
+const int8Block: Precision = {
+  store: (name, { shape, data }, role) => {
+    if (role !== 'linear') return fp32.store(name, { shape, data }, role);
+    const [rows, columns] = shape as [number, number];
+    const { data: quantized, scales } = quantizeRows(data, (rows * columns) / block);
+    return [
+      [
+        name,
+        {
+          dtype: 'U8',
+          shape: [rows, columns / block, block],
+          data: Uint8Array.from(quantized, q => q + 128),
+        },
+      ],
+      [`${name}.scale`, f32([scales.length], scales)],
+    ];
+  },
+  linear: site => {
+    const blocks = site.in / block;
+    const weight = site.g.weight(`${site.path}.weight`, [site.out, blocks, block], 'uint8');
+    const scales = site.g.weight(`${site.path}.weight.scale`, [site.out * blocks]);
+    return site.g.blockQuantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, block);
+  },
+  lookup: tableLookup,
+};
+
+/** By name; an int8 base has graphs for both kinds of CPU over the same weights. */
+export const precisions: Record<PrecisionName, { full: Precision; narrow?: Precision }> = {
+  fp32: { full: fp32 },
+  int8: { full: int8(127), narrow: int8(63) },
+  'int8-block': { full: int8Block },
+};
