@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { baseFile, readBase } from './artifacts/bases.ts';
 import type { BaseManifest } from './artifacts/manifests.ts';
 import type { Engine } from './engine/engine.ts';
-import { inlineEngine } from './engine/inline.ts';
+import { openEngine } from './engine/open.ts';
 import { VeneerError } from './error.ts';
 import type { Store } from './store/store.ts';
 import { openTokenizer } from './tokenizer/open.ts';
@@ -20,18 +20,19 @@ export interface BaseOptions {
   name: string;
   /** Folder for files of a remote store. */
   cacheDir: string;
-  threads: number;
+  /** Worker threads of the engine; 0 computes in the calling thread. */
+  workers: number;
 }
 
-export async function openBase({ store, name, cacheDir, threads }: BaseOptions): Promise<Base> {
+export async function openBase({ store, name, cacheDir, workers }: BaseOptions): Promise<Base> {
   const manifest = await readBase(store, name);
   const [compiled] = await Promise.all([
     baseFile(store, name, manifest.tokenizer.compiled, cacheDir).then(path => readFile(path)),
     baseFile(store, name, manifest.weights, cacheDir),
   ]);
-  const engine = inlineEngine({
+  const engine = openEngine({
     base: manifest,
-    threads,
+    workers,
     graphPath: variant => {
       const file = manifest.graphs[variant];
       if (!file)

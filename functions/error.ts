@@ -25,9 +25,16 @@ export type ErrorCode = keyof typeof codes;
 /** An error meant for a person: one line saying what is wrong, where, and what to do. */
 export class VeneerError extends Error {
   readonly code: ErrorCode;
+  /** When it is worth trying again, where that is known. */
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterSeconds?: number } = {},
+  ) {
     super(message, options);
+    this.retryAfterSeconds = options.retryAfterSeconds;
     this.name = 'VeneerError';
     this.code = code;
   }

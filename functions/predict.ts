@@ -4,6 +4,7 @@
  */
 import type { ResidentAdapter } from './artifacts/adapter.ts';
 import type { Base } from './base.ts';
+import type { RunOptions } from './engine/engine.ts';
 import { VeneerError } from './error.ts';
 import type { Encoded, Task, TaskContext } from './tasks/task.ts';
 
@@ -25,6 +26,8 @@ export interface PredictArguments<Input, Output, Form extends Encoded, Options> 
   task: Task<Input, Output, Form, Options>;
   inputs: readonly Input[];
   options: Options;
+  /** Whose turn it is, and when to give up. */
+  run?: RunOptions;
 }
 
 /** @throws VeneerError `wrong_task` where the adapter serves another task. */
@@ -34,6 +37,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   task,
   inputs,
   options,
+  run,
 }: PredictArguments<Input, Output, Form, Options>): Promise<Predictions<Output>> {
   const { manifest } = adapter;
   if (manifest.task !== task.name)
@@ -46,7 +50,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   };
   const encoded = inputs.map(input => task.encode(input, context));
   const rows = encoded.flatMap(({ windows }) => windows.map(window => ({ window, adapter })));
-  const logits = await engine.run(rows);
+  const logits = await engine.run(rows, run);
   let next = 0;
   const outputs = encoded.map(form => {
     const first = next;

@@ -191,7 +191,7 @@ describe('training', () => {
 
 describe('serving', () => {
   const ask = async (path: string, body: unknown, tenant = 'acme') => {
-    const services = openServices({ store, cacheDir: join(folder, 'cache'), threads: 1 });
+    const services = openServices({ store, cacheDir: join(folder, 'cache'), workers: 1 });
     const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
     const response = await createApp(services).request(path, {

@@ -10,6 +10,7 @@ const entries = [
   'trainer/bench/serve-run.ts',
   'trainer/engines/onnx-worker.ts',
   'functions/server.ts',
+  'functions/engine/worker.ts',
 ].filter(entry => existsSync(entry));
 
 // Chunk names carry a hash, so old ones pile up until a fresh build.

@@ -104,7 +104,7 @@ async function quickstart(keep: boolean): Promise<void> {
     baseName: base,
     host: '127.0.0.1',
     port: 8787,
-    threads: defaultThreads,
+    workers: defaultThreads,
     cacheDir,
   });
   try {

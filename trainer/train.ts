@@ -61,7 +61,7 @@ export async function train(
     store,
     name: options.base,
     cacheDir: options.cacheDir,
-    threads: options.threads,
+    workers: options.threads,
   });
   try {
     return await trainOn(base, { store, engine, options, observer, task, data, started });

@@ -23,22 +23,64 @@ export interface Matrix {
   scales?: Float32Array;
 }
 
-export interface LoraPair {
-  /** [rank, in] */
-  a: Int8Array | Float32Array;
-  /** [rank, out]: transposed, so that ranks beyond the adapter's own are a tail. */
-  b: Int8Array | Float32Array;
-  /** [rank]: scale of A times scale of B times alpha / rank. */
+/** Where the tensors of each adapted layer lie in an adapter's two arrays; shared by all adapters of one shape. */
+export interface LoraLayout {
+  rank: number;
+  /** By layer, then module: first element of A [rank, in] and of B [rank, out] in `data`, of the scales in `scales`. */
+  sites: ReadonlyArray<Partial<Record<TargetModule, { a: number; b: number; scales: number }>>>;
+  /** Elements of `data` and of `scales`. */
+  size: number;
+  scalesSize: number;
+}
+
+export interface ResidentLora {
+  layout: LoraLayout;
+  /** A as stored; B transposed, so that ranks beyond the adapter's own are a tail. */
+  data: Int8Array | Float32Array;
+  /** Scale of A times scale of B times alpha / rank, by rank. */
   scales: Float32Array;
+}
+
+const layouts = new Map<string, LoraLayout>();
+
+function layoutOf(
+  config: EncoderConfig,
+  { rank, targetModules: modules }: AdapterManifest['lora'],
+): LoraLayout {
+  const key = JSON.stringify([config.layers, config.hiddenSize, config.intermediateSize, rank, modules]);
+  let layout = layouts.get(key);
+  if (!layout) {
+    let [size, scalesSize] = [0, 0];
+    const sites = Array.from({ length: config.layers }, () => {
+      const layer: Partial<Record<TargetModule, { a: number; b: number; scales: number }>> = {};
+      for (const module of targetModules) {
+        if (!modules.includes(module)) continue;
+        const widths = moduleWidths(config, module);
+        layer[module] = { a: size, b: size + rank * widths.in, scales: scalesSize };
+        size += rank * (widths.in + widths.out);
+        scalesSize += rank;
+      }
+      return layer;
+    });
+    layout = { rank, sites, size, scalesSize };
+    layouts.set(key, layout);
+  }
+  return layout;
+}
+
+export interface HeadLayer {
+  /** [out, hidden] */
+  weight: Matrix;
+  /** [out] */
+  bias: Float32Array;
 }
 
 /** An adapter ready to serve. */
 export interface ResidentAdapter {
   digest: string;
   manifest: AdapterManifest;
-  /** By layer, then module; modules that are not adapted are absent. */
-  lora: ReadonlyArray<Partial<Record<TargetModule, LoraPair>>>;
-  head: { weight: Matrix; bias: Float32Array; dense?: { weight: Matrix; bias: Float32Array } };
+  lora: ResidentLora;
+  head: HeadLayer & { dense?: HeadLayer };
   /** Memory it holds. */
   bytes: number;
 }
@@ -146,6 +188,11 @@ export function readAdapter(
   const matrix = (name: string, rows: number, columns: number, scaled: number = rows): Matrix => {
     const tensor = take(name, [rows, columns]);
     bytes += rows * columns * (tensor.dtype === 'I8' ? 1 : 4);
+    if ((tensor.dtype === 'I8') !== (manifest.quantization === 'int8'))
+      throw new VeneerError(
+        'invalid_artifact',
+        `${what}: tensor ${name} is ${tensor.dtype}, but the manifest says ${manifest.quantization}`,
+      );
     if (tensor.dtype !== 'I8')
       return { rows, columns, data: finite(float32(tensor), `${what}: tensor ${name}`) };
     const data = Int8Array.from(
@@ -153,30 +200,33 @@ export function readAdapter(
     );
     return { rows, columns, data, scales: vector(`${name}.scale`, scaled) };
   };
-  const pairOf = (layer: number, module: TargetModule): LoraPair => {
+  const readLora = (): ResidentLora => {
     const { rank, alpha } = manifest.lora;
-    const names = loraNames(config.family, layer, module);
-    const widths = moduleWidths(config, module);
-    const a = matrix(names.a, rank, widths.in);
-    const b = matrix(names.b, widths.out, rank, rank);
-    const scales = Float32Array.from(
-      { length: rank },
-      (_, i) => ((a.scales?.[i] ?? 1) * (b.scales?.[i] ?? 1) * alpha) / rank,
-    );
-    return { a: a.data, b: transposed(b.data, widths.out, rank), scales };
+    const layout = layoutOf(config, manifest.lora);
+    const data =
+      manifest.quantization === 'int8' ? new Int8Array(layout.size) : new Float32Array(layout.size);
+    const scales = new Float32Array(layout.scalesSize);
+    layout.sites.forEach((modules, layer) => {
+      for (const [module, place] of Object.entries(modules)) {
+        const names = loraNames(config.family, layer, module as TargetModule);
+        const widths = moduleWidths(config, module as TargetModule);
+        const a = matrix(names.a, rank, widths.in);
+        const b = matrix(names.b, widths.out, rank, rank);
+        data.set(a.data, place.a);
+        data.set(transposed(b.data, widths.out, rank), place.b);
+        for (let i = 0; i < rank; i++)
+          scales[place.scales + i] = ((a.scales?.[i] ?? 1) * (b.scales?.[i] ?? 1) * alpha) / rank;
+      }
+    });
+    return { layout, data, scales };
   };
-  const { lora, head, labels, task } = manifest;
-  const { family, hiddenSize, layers } = config;
+  const { head, labels, task } = manifest;
+  const { family, hiddenSize } = config;
   const names = headNames(family, task);
   const resident: Omit<ResidentAdapter, 'bytes'> = {
     digest,
     manifest,
-    lora: Array.from({ length: layers }, (_, layer) => {
-      const pairs: Partial<Record<TargetModule, LoraPair>> = {};
-      for (const module of targetModules)
-        if (lora.targetModules.includes(module)) pairs[module] = pairOf(layer, module);
-      return pairs;
-    }),
+    lora: readLora(),
     head: {
       weight: matrix(names.weight, labels.length, hiddenSize),
       bias: vector(names.bias, labels.length),
@@ -200,18 +250,4 @@ function finite(data: Float32Array, what: string): Float32Array {
   if (!data.every(Number.isFinite))
     throw new VeneerError('invalid_artifact', `${what} holds a value that is not finite`);
   return data;
-}
-
-/** Writes matrix rows as float32 into `target`, row r at `offset + r * stride`. */
-export function expandInto(
-  target: Float32Array,
-  { rows, columns, data, scales }: Matrix,
-  { offset, stride }: { offset: number; stride: number },
-): void {
-  for (let row = 0; row < rows; row++) {
-    const scale = scales ? scales[row]! : 1;
-    const from = row * columns;
-    const to = offset + row * stride;
-    for (let i = 0; i < columns; i++) target[to + i] = data[from + i]! * scale;
-  }
 }

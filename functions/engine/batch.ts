@@ -2,7 +2,7 @@
  * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors. B rows, S tokens of the
  * longest row, R rank and C labels of the largest adapter.
  */
-import { expandInto, type Matrix } from '../artifacts/adapter.ts';
+import type { HeadLayer } from '../artifacts/adapter.ts';
 import type { EncoderConfig, Head } from '../artifacts/manifests.ts';
 import type { Window } from '../tasks/windows.ts';
 import type { Row } from './engine.ts';
@@ -68,7 +68,7 @@ export function tokenFeeds(
 /** A copy of each row's tensors as they are kept; modules and ranks that a row's adapter lacks stay zero. */
 function loraFeeds(
   rows: readonly Row[],
-  { modules, lora }: Variant,
+  { modules, form }: Variant,
   config: EncoderConfig,
 ): Record<string, Feed> {
   if (modules.length === 0) return {};
@@ -78,20 +78,22 @@ function loraFeeds(
   for (const pack of loraPacks(config, modules)) {
     const { input, side, width, stacked, groups } = pack;
     const size = groups.length * b * stacked * rank;
-    const data = lora === 'int8' ? new Int8Array(size * width) : new Float32Array(size * width);
+    const data = form === 'int8' ? new Int8Array(size * width) : new Float32Array(size * width);
     const scales = new Float32Array(size);
     groups.forEach(({ layer, modules: readers }, group) => {
       rows.forEach(({ adapter }, row) => {
         readers.forEach((module, i) => {
-          const pair = adapter.lora[layer]?.[module];
-          if (!pair) return;
+          const { layout, data: own, scales: factors } = adapter.lora;
+          const place = layout.sites[layer]?.[module];
+          if (!place) return;
           const at = ((group * b + row) * stacked + i) * rank;
-          data.set(pair[side], at * width);
-          scales.set(pair.scales, at);
+          const from = place[side];
+          data.set(own.subarray(from, from + layout.rank * width), at * width);
+          scales.set(factors.subarray(place.scales, place.scales + layout.rank), at);
         });
       });
     });
-    feeds[input] = { dtype: lora, shape: [groups.length, b, stacked * rank, width], data };
+    feeds[input] = { dtype: form, shape: [groups.length, b, stacked * rank, width], data };
     if (side === 'a')
       feeds[scaleInput(pack)] = {
         dtype: 'float32',
@@ -102,44 +104,39 @@ function loraFeeds(
   return feeds;
 }
 
+/** Weights as they are kept, and the scales [B, 1, C] that multiply their products; labels beyond a row's own stay zero. */
 function headFeeds(
   rows: readonly Row[],
-  variant: Variant,
+  { head, form }: Variant,
   { hiddenSize: h }: EncoderConfig,
 ): Record<string, Feed> {
   const labels = Math.max(...rows.map(row => row.adapter.manifest.labels.length));
-  const stack = (height: number, width: number, parts: readonly Matrix[]): Feed => {
-    const data = new Float32Array(parts.length * height * width);
+  const layer = (name: string, out: number, parts: readonly HeadLayer[]): Record<string, Feed> => {
+    const b = parts.length;
+    const weight = form === 'int8' ? new Int8Array(b * out * h) : new Float32Array(b * out * h);
+    const scale = new Float32Array(b * out);
+    const bias = new Float32Array(b * out);
     parts.forEach((part, row) => {
-      expandInto(data, part, { offset: row * height * width, stride: width });
+      weight.set(part.weight.data, row * out * h);
+      if (part.weight.scales) scale.set(part.weight.scales, row * out);
+      else scale.fill(1, row * out, (row + 1) * out);
+      bias.set(part.bias, row * out);
     });
-    return { dtype: 'float32', shape: [parts.length, height, width], data };
+    return {
+      [`${name}_weight`]: { dtype: form, shape: [b, out, h], data: weight },
+      [`${name}_scale`]: { dtype: 'float32', shape: [b, 1, out], data: scale },
+      [`${name}_bias`]: { dtype: 'float32', shape: [b, 1, out], data: bias },
+    };
   };
-  const vector = (data: Float32Array): Matrix => ({ rows: 1, columns: data.length, data });
   const heads = rows.map(row => row.adapter.head);
-  const feeds: Record<string, Feed> = {
-    head_weight: stack(
-      labels,
-      h,
-      heads.map(head => head.weight),
-    ),
-    head_bias: stack(
-      1,
-      labels,
-      heads.map(head => vector(head.bias)),
-    ),
+  return {
+    ...layer('head', labels, heads),
+    ...(head === 'pooled-dense'
+      ? layer(
+          'dense',
+          h,
+          heads.map(own => own.dense!),
+        )
+      : {}),
   };
-  if (variant.head === 'pooled-dense') {
-    feeds.dense_weight = stack(
-      h,
-      h,
-      heads.map(head => head.dense!.weight),
-    );
-    feeds.dense_bias = stack(
-      1,
-      h,
-      heads.map(head => vector(head.dense!.bias)),
-    );
-  }
-  return feeds;
 }

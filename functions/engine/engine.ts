@@ -11,9 +11,19 @@ export interface Row {
   adapter: ResidentAdapter;
 }
 
+export interface RunOptions {
+  /** Whose turn it is when many wait: rows of one key share one turn. */
+  tenant?: string | undefined;
+  /** Rows that have not begun to run are dropped when this aborts, and the promise rejects with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface Engine {
   readonly base: BaseManifest;
-  /** Logits of each row: [labels] of a pooled head, [tokens * labels] of a token head. */
-  run(rows: readonly Row[]): Promise<Float32Array[]>;
+  /**
+   * Logits of each row: [labels] of a pooled head, [tokens * labels] of a token head.
+   * @throws VeneerError `rate_limited` where too much waits already, `unavailable` where the workers keep failing.
+   */
+  run(rows: readonly Row[], options?: RunOptions): Promise<Float32Array[]>;
   close(): Promise<void>;
 }

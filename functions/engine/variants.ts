@@ -10,8 +10,8 @@ export const moduleSets = ['', 'qv', 'qkvo', 'qkvoud'] as const;
 export interface Variant {
   head: HeadKind;
   modules: readonly TargetModule[];
-  /** How LoRA tensors are fed: as stored, or in float32 where a batch has an adapter that is not int8. */
-  lora: 'int8' | 'float32';
+  /** How adapter tensors are fed: int8 as stored, or float32 where a batch has an adapter that is not int8. */
+  form: 'int8' | 'float32';
   /** 7-bit activations, for CPUs whose 8-bit products can saturate. Only int8 bases have both kinds. */
   narrow: boolean;
 }
@@ -21,9 +21,8 @@ export function headKind(head: Head): HeadKind {
 }
 
 /** Key of the graph in the base manifest, e.g. `token.qv`. */
-export function variantName({ head, modules, lora, narrow }: Variant): string {
-  const form = lora === 'float32' && modules.length > 0 ? '.float32' : '';
-  return `${head}.${modules.join('') || 'none'}${form}${narrow ? '.narrow' : ''}`;
+export function variantName({ head, modules, form, narrow }: Variant): string {
+  return `${head}.${modules.join('') || 'none'}${form === 'float32' ? '.float32' : ''}${narrow ? '.narrow' : ''}`;
 }
 
 export function modulesOf(set: string): TargetModule[] {

@@ -20,7 +20,7 @@ export async function readEnvironment(
     host: env.HOST || '127.0.0.1',
     port: wholeNumber(env, { name: 'PORT', fallback: 8787, min: 0, max: 65_535 }),
     cacheDir: env.VENEER_CACHE_DIR || cacheDir,
-    threads: wholeNumber(env, { name: 'VENEER_THREADS', fallback: availableParallelism(), min: 1, max: 256 }),
+    workers: wholeNumber(env, { name: 'VENEER_WORKERS', fallback: availableParallelism(), min: 0, max: 256 }),
   };
 }
 

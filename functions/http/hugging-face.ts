@@ -8,6 +8,7 @@ import type { RequestEnv } from './context.ts';
 import { InvalidFields } from './issues.ts';
 import { predictionProblems } from './predictions.ts';
 import { answer, needsKey, predictionHeaders, problems } from './responses.ts';
+import { runOptions } from './run-options.ts';
 import type { Services } from './services.ts';
 import type { TaskForm } from './tasks/form.ts';
 import { HuggingFaceParameters } from './tasks/parameters.ts';
@@ -52,7 +53,7 @@ function huggingFaceRoute(forms: Forms) {
 export function addHuggingFace(
   app: OpenAPIHono<RequestEnv>,
   forms: Forms,
-  services: Pick<Services, 'adapters' | 'base'>,
+  services: Pick<Services, 'adapters' | 'base' | 'limits'>,
 ) {
   app.openapi(huggingFaceRoute(forms), async c => {
     const { inputs, parameters } = c.req.valid('json');
@@ -64,6 +65,7 @@ export function addHuggingFace(
       base: await services.base(),
       adapter,
       parameters: parameters ?? {},
+      run: runOptions(c, services.limits),
     });
     c.header('x-adapter-digest', adapter.digest);
     return c.json(huggingFace as object);

@@ -3,6 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { parseReference } from '../artifacts/names.ts';
 import type { RequestEnv } from './context.ts';
 import { answer, keyProblems, needsKey, predictionHeaders, problems } from './responses.ts';
+import { runOptions } from './run-options.ts';
 import type { Services } from './services.ts';
 import type { TaskForm } from './tasks/form.ts';
 
@@ -15,6 +16,7 @@ export const predictionProblems = [
   'payload_too_large',
   'invalid_request',
   'invalid_artifact',
+  'rate_limited',
 ] as const;
 
 const Usage = z
@@ -55,12 +57,17 @@ export function predictionRoute({ name, inputs, parameters, output }: TaskForm) 
 export function addPrediction(
   app: OpenAPIHono<RequestEnv>,
   form: TaskForm,
-  services: Pick<Services, 'adapters' | 'base'>,
+  services: Pick<Services, 'adapters' | 'base' | 'limits'>,
 ) {
   app.openapi(predictionRoute(form), async c => {
     const { model, inputs, parameters = {} } = c.req.valid('json');
     const adapter = await services.adapters.get(c.get('tenant'), model);
-    const { outputs, usage } = await inputs.answer({ base: await services.base(), adapter, parameters });
+    const { outputs, usage } = await inputs.answer({
+      base: await services.base(),
+      adapter,
+      parameters,
+      run: runOptions(c, services.limits),
+    });
     c.header('x-adapter-digest', adapter.digest);
     return c.json({
       task: form.name,

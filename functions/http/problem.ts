@@ -7,6 +7,7 @@ import { VeneerError } from '../error.ts';
 import type { RequestEnv } from './context.ts';
 import { InvalidFields } from './issues.ts';
 import { logError } from './log.ts';
+import { aborted } from './run-options.ts';
 
 export const problemType = 'application/problem+json';
 
@@ -25,7 +26,8 @@ export const Problem = z
   .openapi('Problem');
 export type Problem = z.infer<typeof Problem>;
 
-const retryAfterSeconds = 1;
+/** For what is not available, where nothing better is known. */
+const defaultRetrySeconds = 1;
 
 export function renderProblem(thrown: unknown, c: Context<RequestEnv>): Response {
   const error = translated(thrown);
@@ -33,12 +35,16 @@ export function renderProblem(thrown: unknown, c: Context<RequestEnv>): Response
   if (!(error instanceof VeneerError) || error.status >= 500) logError(error, request_id);
   const problem = problemOf(error, request_id);
   if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
-  if (problem.status === 503) c.header('Retry-After', String(retryAfterSeconds));
+  const retry = error instanceof VeneerError ? error.retryAfterSeconds : undefined;
+  if (problem.status === 503 || retry !== undefined)
+    c.header('Retry-After', String(retry ?? defaultRetrySeconds));
   c.header('Content-Type', problemType);
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode);
 }
 
 function translated(thrown: unknown): unknown {
+  const gone = aborted(thrown);
+  if (gone) return gone;
   // Hono's validator says in this way that the body did not parse.
   if (thrown instanceof HTTPException && thrown.status === 400)
     return new VeneerError('invalid_json', 'the body is not JSON: send an object with the field inputs');

@@ -12,6 +12,8 @@ export interface Limits {
   maxInputs: number;
   /** UTF-16 code units of one text. */
   maxTextLength: number;
+  /** A request that has no answer by then gets none. */
+  deadlineMs: number;
 }
 
 export interface Services {
@@ -25,7 +27,12 @@ export interface Services {
   now(): Date;
 }
 
-export const defaultLimits: Limits = { maxBodyBytes: 1 << 20, maxInputs: 128, maxTextLength: 100_000 };
+export const defaultLimits: Limits = {
+  maxBodyBytes: 1 << 20,
+  maxInputs: 128,
+  maxTextLength: 100_000,
+  deadlineMs: 25_000,
+};
 
 /** Adapters kept in memory; q,v at rank 8 takes 75 kB in int8. */
 const adapterBudgetBytes = 256 << 20;
@@ -38,16 +45,17 @@ export interface ServicesOptions {
   baseName?: string | undefined;
   /** Folder for the base's files where the store is remote. */
   cacheDir: string;
-  threads: number;
+  /** Worker threads that compute; 0 computes in the calling thread. */
+  workers: number;
   limits?: Partial<Limits> | undefined;
 }
 
 /** `close` gives the base's memory back; call it when no request is under way. */
 export function openServices(options: ServicesOptions): Services & { close(): Promise<void> } {
-  const { cacheDir, threads, limits } = options;
+  const { cacheDir, workers, limits } = options;
   const base = lazyBase(async () => {
     const name = options.baseName ?? (await onlyBase(options.store));
-    return openBase({ store: options.store, name, cacheDir, threads });
+    return openBase({ store: options.store, name, cacheDir, workers });
   });
   const store = servedStore(options.store);
   const adapters = openAdapters({

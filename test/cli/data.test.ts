@@ -164,9 +164,10 @@ describe('odd data is trained on and scored', () => {
     ['astral.json', squad('🎉 mara lives', ['who?', 'mara', 2]), 1],
   ])('%s', async (name, content, examples) => {
     await workspace.write(name, content);
-    resultOf(await workspace.train(name, '--eval-data', name, '--out', `out of ${name}`, '--json'));
-    const evaluated = resultOf(await workspace.run('evaluate', `out of ${name}`, '--data', name, '--json'));
-    expect(evaluated).toMatchObject({ examples });
-    for (const value of Object.values(evaluated.metrics as object)) expect(value).toEqual(expect.any(Number));
+    const ran = await workspace.train(name, '--eval-data', name, '--out', `out of ${name}`, '--json');
+    const metrics = Object.values(resultOf(ran).metrics as object);
+    expect(metrics.every(Number.isFinite)).toBe(true);
+    expect(metrics).not.toEqual([]);
+    expect(ran.stderr).toMatch(new RegExp(`^${examples} examples in `, 'm'));
   });
 });

@@ -178,7 +178,7 @@ describe('two pushes to one alias', () => {
   });
 
   test('of two processes: both versions are there, and the alias is what a winner said', async () => {
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 4; round++) {
       const tenant = `race${round}`;
       const names = ['seed 2', 'seed 3'];
       const ran = await Promise.all(names.map(name => push(name, tenant)));
@@ -217,7 +217,7 @@ describe('a push that dies on the way', () => {
 
   test('by SIGKILL at some moment leaves the alias at a whole version, and does not block the next push', async () => {
     resultOf(await push('adapter', 'killed', '--json'));
-    for (const [round, waitMs] of [150, 200, 250, 300].entries()) {
+    for (const [round, waitMs] of [120, 180, 240].entries()) {
       const name = round % 2 ? 'seed 3' : 'seed 2';
       const args = ['push-adapter', name, '--tenant', 'killed', '--name', 'topic'];
       const { child, ended } = workspace.start(...args);

@@ -60,7 +60,7 @@ test('a revoked key is refused once the server’s belief in it has run out', as
   // The command writes to the store of a server in this process, whose clock the test holds.
   const key = await keyOf('acme');
   let now = Date.now();
-  const services = openServices({ store: workspace.store, cacheDir: workspace.path('cache'), threads: 1 });
+  const services = openServices({ store: workspace.store, cacheDir: workspace.path('cache'), workers: 1 });
   const app = createApp({ ...services, now: () => new Date(now) });
   const status = async () =>
     (await app.request('/v1/adapters', { headers: { authorization: `Bearer ${key}` } })).status;

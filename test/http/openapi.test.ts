@@ -87,7 +87,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('documents for a prediction each status that it may answer', () => {
-    const statuses = ['200', '400', '401', '403', '404', '409', '413', '422', '500', '503'];
+    const statuses = ['200', '400', '401', '403', '404', '409', '413', '422', '429', '500', '503'];
     for (const path of [
       '/v1/classification',
       '/v1/sequence-labeling',

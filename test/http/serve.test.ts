@@ -19,7 +19,7 @@ let key: string;
 let logged: string[];
 
 const start = (changes: Partial<Parameters<typeof startServer>[0]> = {}) =>
-  startServer({ store, host: '127.0.0.1', port: 0, threads: 1, cacheDir: join(folder, 'cache'), ...changes });
+  startServer({ store, host: '127.0.0.1', port: 0, workers: 1, cacheDir: join(folder, 'cache'), ...changes });
 
 beforeEach(() => {
   logged = [];
@@ -120,14 +120,14 @@ describe('the environment', () => {
     const { store: opened, ...rest } = await read({});
     expect(opened.url).toMatch(/^file:.*\.veneer$/);
     expect(rest).toMatchObject({ baseName: undefined, host: '127.0.0.1', port: 8787, cacheDir: 'cache' });
-    expect(rest.threads).toBeGreaterThan(0);
+    expect(rest.workers).toBeGreaterThan(0);
   });
 
   it('is read from its variables', async () => {
     const env = { VENEER_STORE: `file:${folder}`, VENEER_BASE: 'tiny', HOST: '::1', PORT: '0' };
-    const options = await read({ ...env, VENEER_CACHE_DIR: 'here', VENEER_THREADS: '3' });
+    const options = await read({ ...env, VENEER_CACHE_DIR: 'here', VENEER_WORKERS: '3' });
     expect(options.store.url).toBe(`file:${folder}`);
-    expect(options).toMatchObject({ baseName: 'tiny', host: '::1', port: 0, cacheDir: 'here', threads: 3 });
+    expect(options).toMatchObject({ baseName: 'tiny', host: '::1', port: 0, cacheDir: 'here', workers: 3 });
   });
 
   it('names the variable that cannot be right', async () => {
@@ -136,7 +136,7 @@ describe('the environment', () => {
         code: 'usage',
         message: expect.stringMatching(/^PORT is/),
       });
-    await expect(read({ VENEER_THREADS: '0' })).rejects.toMatchObject({ code: 'usage' });
+    await expect(read({ VENEER_WORKERS: '-1' })).rejects.toMatchObject({ code: 'usage' });
     await expect(read({ VENEER_STORE: 'ftp://x' })).rejects.toMatchObject({ code: 'usage' });
   });
 });

@@ -6,7 +6,6 @@ import type { EncoderConfig, TargetModule } from '../../functions/artifacts/mani
 import { familyNames, moduleWidths } from '../../functions/artifacts/modules.ts';
 import { loraPacks, scaleInput } from '../../functions/engine/packs.ts';
 import {
-  type HeadKind,
   headKinds,
   moduleSets,
   modulesOf,
@@ -14,7 +13,8 @@ import {
   variantName,
 } from '../../functions/engine/variants.ts';
 import { Graph } from '../graph/graph.ts';
-import { type ExternalWeights, emitOnnx } from '../graph/onnx.ts';
+import { emitOnnx } from '../graph/onnx.ts';
+import type { ExternalWeights } from '../graph/onnx-emitter.ts';
 import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { familyOf } from '../models/families.ts';
@@ -34,7 +34,7 @@ interface PackedLora {
 const siteKey = (layer: number, module: TargetModule) => `${layer}.${module}`;
 
 /** The inputs that functions/engine/packs.ts lays out, cut into groups. */
-function packedLora(g: Graph, config: EncoderConfig, { modules, lora }: Variant): PackedLora {
+function packedLora(g: Graph, config: EncoderConfig, { modules, form }: Variant): PackedLora {
   const packed: PackedLora = { a: new Map(), scales: new Map(), b: new Map() };
   for (const pack of loraPacks(config, modules)) {
     const { groups, stacked, width, side, input } = pack;
@@ -49,8 +49,8 @@ function packedLora(g: Graph, config: EncoderConfig, { modules, lora }: Variant)
       });
     };
     const ranks = product([stacked, 'R']);
-    const stored = g.input(input, [groups.length, 'B', ranks, width], lora);
-    cut(packed[side], lora === 'int8' ? g.cast(stored) : stored);
+    const stored = g.input(input, [groups.length, 'B', ranks, width], form);
+    cut(packed[side], form === 'int8' ? g.cast(stored) : stored);
     if (side === 'a') cut(packed.scales, g.input(scaleInput(pack), [groups.length, 'B', 1, ranks]));
   }
   return packed;
@@ -94,33 +94,26 @@ function perRowProject({ g, config, variant, precision }: PerRow): Project {
   };
 }
 
-interface RowHead {
-  g: Graph;
-  config: EncoderConfig;
-  kind: HeadKind;
-  /** [B*S, hidden] */
-  hidden: Value;
-}
-
-/** Logits [B, S, C] of a token head, [B, 1, C] of a pooled one. */
-function perRowHead({ g, config, kind, hidden }: RowHead): Value {
+/** Logits [B, S, C] of a token head, [B, 1, C] of a pooled one. @param hidden [B*S, hidden] */
+function perRowHead({ g, config, variant: { head, form } }: PerRow, hidden: Value): Value {
   const width = config.hiddenSize;
   const rows = g.reshape(hidden, ['B', 'S', width]);
   const linear = (x: Value, name: string, out: string | number) => {
-    const product = g.matmul(x, g.input(`${name}_weight`, ['B', out, width]), { transB: true });
-    return g.add(product, g.input(`${name}_bias`, ['B', 1, out]));
+    const stored = g.input(`${name}_weight`, ['B', out, width], form);
+    const product = g.matmul(x, form === 'int8' ? g.cast(stored) : stored, { transB: true });
+    const scaled = g.mul(product, g.input(`${name}_scale`, ['B', 1, out]));
+    return g.add(scaled, g.input(`${name}_bias`, ['B', 1, out]));
   };
-  if (kind === 'token') return linear(rows, 'head', 'C');
-  let pooled = g.matmul(g.input('pooling', ['B', 1, 'S']), rows);
-  if (kind === 'pooled-dense') pooled = g.tanh(linear(pooled, 'dense', width));
-  return linear(pooled, 'head', 'C');
+  if (head === 'token') return linear(rows, 'head', 'C');
+  const pooled = g.matmul(g.input('pooling', ['B', 1, 'S']), rows);
+  return linear(head === 'pooled-dense' ? g.tanh(linear(pooled, 'dense', width)) : pooled, 'head', 'C');
 }
 
 function servingGraph({ g, config, variant, precision }: PerRow): Value {
   const inputs = encoderInputs(g);
   const project = perRowProject({ g, config, variant, precision });
   const hidden = familyOf(config.family).encode({ g, config, inputs, project, lookup: precision.lookup });
-  return perRowHead({ g, config, kind: variant.head, hidden });
+  return perRowHead({ g, config, variant, precision }, hidden);
 }
 
 /** Every variant as an ONNX model, by name. */
@@ -132,11 +125,11 @@ export function servingGraphs(
   const { full, narrow } = precisions[name];
   const variants = headKinds.flatMap(head =>
     moduleSets.flatMap(set =>
-      (set === '' ? (['int8'] as const) : (['int8', 'float32'] as const)).flatMap(lora =>
+      (['int8', 'float32'] as const).flatMap(form =>
         (narrow ? [false, true] : [false]).map(isNarrow => ({
           head,
           modules: modulesOf(set),
-          lora,
+          form,
           narrow: isNarrow,
         })),
       ),
@@ -155,7 +148,7 @@ export function servingGraphs(
 export function embeddingGraph(config: EncoderConfig, name: PrecisionName): Value {
   const g = new Graph();
   const { full: precision } = precisions[name];
-  const variant: Variant = { head: 'pooled', modules: [], lora: 'int8', narrow: false };
+  const variant: Variant = { head: 'pooled', modules: [], form: 'int8', narrow: false };
   const project = perRowProject({ g, config, variant, precision });
   const inputs = encoderInputs(g);
   const hidden = familyOf(config.family).encode({ g, config, inputs, project, lookup: precision.lookup });

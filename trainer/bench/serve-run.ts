@@ -5,7 +5,7 @@ import { baseFile, readBase } from '../../functions/artifacts/bases.ts';
 import type { AdapterManifest, BaseManifest, TargetModule } from '../../functions/artifacts/manifests.ts';
 import { headNames, loraNames, moduleWidths } from '../../functions/artifacts/modules.ts';
 import type { Row } from '../../functions/engine/engine.ts';
-import { inlineEngine } from '../../functions/engine/inline.ts';
+import { openEngine } from '../../functions/engine/open.ts';
 import { openStore } from '../../functions/store/open.ts';
 import { cacheDir } from '../commands/command.ts';
 import { uniform } from '../random.ts';
@@ -61,9 +61,9 @@ function adapterOf(seed: number) {
 }
 
 const adapters = Array.from({ length: bench.adapters }, (_, i) => adapterOf(i));
-const engine = inlineEngine({
+const engine = openEngine({
   base,
-  threads: 1,
+  workers: 0,
   graphPath: variant => baseFile(store, base.name, base.graphs[variant]!, cacheDir),
 });
 const rows = Array.from({ length: bench.batch }, (_, row): Row => {

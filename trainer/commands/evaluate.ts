@@ -75,7 +75,7 @@ export async function evaluateAdapter(store: Store, options: EvaluateOptions, lo
   const split = await task.readSplit(options.data, options.columns);
   for (const { reason, count } of split.skipped) log(`skipped ${count}: ${reason}`);
   task.checkKnown(split, manifest.labels, 'the adapter');
-  const base = await openBase({ store, name: manifest.base.name, cacheDir, threads: options.threads });
+  const base = await openBase({ store, name: manifest.base.name, cacheDir, workers: options.threads });
   const progress = progressOf(log);
   try {
     const adapter = await load(base);

@@ -7,6 +7,7 @@ import type { ResidentAdapter } from '../../artifacts/adapter.ts';
 import type { AdapterManifest } from '../../artifacts/manifests.ts';
 import type { TaskName } from '../../artifacts/names.ts';
 import type { Base } from '../../base.ts';
+import type { RunOptions } from '../../engine/engine.ts';
 import { predict, type Usage } from '../../predict.ts';
 import type { Encoded, Task } from '../../tasks/task.ts';
 import type { Limits } from '../services.ts';
@@ -16,6 +17,7 @@ export interface Asking {
   base: Base;
   adapter: ResidentAdapter;
   parameters: Parameters;
+  run: RunOptions;
 }
 
 export interface Answered {
@@ -62,9 +64,9 @@ export function taskForm<Input, Output, Form extends Encoded, Options, Shown ext
 ): TaskForm {
   const { task, component, expected, limits } = form;
   const ask = (inputs: Input[], many: boolean): Question => ({
-    async answer({ base, adapter, parameters }) {
+    async answer({ base, adapter, parameters, run }) {
       const options = form.options(parameters, adapter.manifest);
-      const { outputs, usage } = await predict({ base, adapter, task, inputs, options });
+      const { outputs, usage } = await predict({ base, adapter, task, inputs, options, run });
       const shown = outputs.map((output, i) => form.show(output, inputs[i]!, parameters));
       return { outputs: shown, usage, huggingFace: form.huggingFace(shown, { many, parameters }) };
     },

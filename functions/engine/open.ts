@@ -1,0 +1,29 @@
+/** Opens an engine for a host: a pool of one-thread workers for many requests at once, or inline for one at a time. */
+import type { BaseManifest } from '../artifacts/manifests.ts';
+import { batchingEngine } from './batching.ts';
+import type { Engine } from './engine.ts';
+import { inlineRunner } from './inline-runner.ts';
+import type { GraphPaths } from './runner.ts';
+import { workerRunner } from './worker-runner.ts';
+
+export interface EngineOptions {
+  base: BaseManifest;
+  graphPath: GraphPaths;
+  /** Worker threads; 0 runs in the calling thread. */
+  workers: number;
+}
+
+/** Padded tokens of one run: batching gains little on a CPU core, and a long run delays what comes after it. */
+const maxTokens = 512;
+const maxRows = 64;
+const maxWaitingRows = 4096;
+
+export function openEngine({ base, graphPath, workers }: EngineOptions): Engine {
+  return batchingEngine({
+    base,
+    startRunner: () => (workers === 0 ? inlineRunner(graphPath, 1) : workerRunner(graphPath)),
+    runners: Math.max(1, workers),
+    limits: { maxTokens, maxRows },
+    maxWaitingRows,
+  });
+}

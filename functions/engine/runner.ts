@@ -1,0 +1,19 @@
+/** What computes a batch: in the calling thread (inline-runner.ts), or in a worker thread (worker-runner.ts). */
+import type { Feed } from './batch.ts';
+
+export interface Logits {
+  data: Float32Array;
+  /** [B, places, C] */
+  shape: readonly number[];
+}
+
+export interface Runner {
+  /** Runs the serving graph of this name. One call at a time. The feeds are given away: their buffers may move. */
+  run(graph: string, feeds: Readonly<Record<string, Feed>>): Promise<Logits>;
+  /** Whether it can run again; a worker thread that died cannot. */
+  readonly alive: boolean;
+  close(): Promise<void>;
+}
+
+/** Where the graphs of a base are: local path by variant name. */
+export type GraphPaths = (variant: string) => Promise<string>;

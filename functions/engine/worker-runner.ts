@@ -1,0 +1,52 @@
+/** Runs batches in a worker thread, so that the event loop of the server stays free. */
+import { Worker } from 'node:worker_threads';
+import type { GraphPaths, Logits, Runner } from './runner.ts';
+import type { WorkerRequest } from './worker.ts';
+
+/** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
+function workerUrl(): URL {
+  const { url } = import.meta;
+  const root = url.slice(0, url.lastIndexOf(url.endsWith('.ts') ? '/functions/engine/' : '/dist/'));
+  return new URL(`${root}/dist/functions/engine/worker.js`);
+}
+
+export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker: Worker } {
+  const worker = new Worker(workerUrl());
+  let alive = true;
+  let pending: { resolve(logits: Logits): void; reject(error: Error): void } | undefined;
+  const settle = (use: (waiting: NonNullable<typeof pending>) => void) => {
+    const waiting = pending;
+    pending = undefined;
+    if (waiting) use(waiting);
+  };
+  const die = (why: string) => {
+    alive = false;
+    settle(({ reject }) => reject(new Error(why)));
+  };
+  worker.on('message', (answer: Logits | { error: string }) =>
+    settle(({ resolve, reject }) => ('error' in answer ? reject(new Error(answer.error)) : resolve(answer))),
+  );
+  worker.on('error', error => die(`a worker thread failed: ${error.message}`));
+  worker.on('exit', code => die(`a worker thread ended with code ${code}`));
+  return {
+    worker,
+    get alive() {
+      return alive;
+    },
+    async run(graph, feeds) {
+      const path = await graphPath(graph);
+      if (!alive) throw new Error('the worker thread has ended');
+      return new Promise((resolve, reject) => {
+        pending = { resolve, reject };
+        const request: WorkerRequest = { path, feeds };
+        worker.postMessage(
+          request,
+          Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer),
+        );
+      });
+    },
+    async close() {
+      await worker.terminate();
+    },
+  };
+}

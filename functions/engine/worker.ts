@@ -1,0 +1,29 @@
+/** Worker thread of the pool: sessions of its own over the same mapped weights, one thread each. */
+import { parentPort } from 'node:worker_threads';
+import type { Feed } from './batch.ts';
+import { openSession, type Session } from './session.ts';
+
+export interface WorkerRequest {
+  path: string;
+  feeds: Record<string, Feed>;
+}
+
+const port = parentPort!;
+const sessions = new Map<string, Promise<Session>>();
+
+port.on('message', async ({ path, feeds }: WorkerRequest) => {
+  try {
+    let session = sessions.get(path);
+    if (!session) {
+      session = openSession(path, 1);
+      session.catch(() => sessions.delete(path));
+      sessions.set(path, session);
+    }
+    const { data, shape } = await (await session).run(feeds);
+    // The runtime's own memory cannot move between threads: hand over a copy.
+    const copy = Float32Array.from(data);
+    port.postMessage({ data: copy, shape: [...shape] }, [copy.buffer]);
+  } catch (error) {
+    port.postMessage({ error: (error as Error).message });
+  }
+});
