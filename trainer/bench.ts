@@ -1,8 +1,13 @@
 /** Entry of `npm run bench -- <name>`. */
+import { benchCold } from './bench/cold.ts';
 import { benchServe } from './bench/serve.ts';
 import { benchTrain } from './bench/train.ts';
 
-const benches: Record<string, () => Promise<void>> = { train: benchTrain, serve: benchServe };
+const benches: Record<string, () => Promise<void>> = {
+  train: benchTrain,
+  serve: benchServe,
+  cold: benchCold,
+};
 
 const name = process.argv[2] ?? '';
 const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;

@@ -1,5 +1,5 @@
 /** Schemas of the two manifests (formatVersion 1): what a base is, and what an adapter version is. Data only. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { BaseName, Digest, TaskName } from './names.ts';
 
 const FileRef = z.object({ sha256: Digest, bytes: z.number().int().nonnegative() });

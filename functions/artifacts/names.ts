@@ -1,5 +1,5 @@
 /** Names that reach store keys, and adapter references. Nothing becomes part of a key without passing here. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { VeneerError } from '../error.ts';
 
 const name = (what: string) =>

@@ -2,7 +2,7 @@
  * Added tokens: texts such as "[SEP]" or "<mask>" that are one token wherever they are written, found before the text
  * is normalized (or after, where the token says so) and before the model sees it, as the Rust library does.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const AddedToken = z.strictObject({
   id: z.number().int().nonnegative(),

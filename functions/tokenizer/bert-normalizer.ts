@@ -2,7 +2,7 @@
  * BertNormalizer: clean text, spaces around ideographs, canonical decomposition without accents, lower case. What
  * becomes of each character is worked out at compile time into one cell of a table.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Text } from './draft.ts';
 import type { SectionReader } from './format.ts';
 import { codePoints, readPointTable, writePointTable } from './point-table.ts';

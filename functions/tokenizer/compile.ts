@@ -2,7 +2,7 @@
  * Turns a Hugging Face tokenizer.json into bytes that are mapped at start instead of parsed. Its truncation, padding
  * and decoder are left out: windows are cut and padded by the tasks, and nothing is decoded.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { VeneerError } from '../error.ts';
 import { AddedToken } from './added-tokens.ts';
 import { pack, type Section, type SectionWriter } from './format.ts';

@@ -1,5 +1,5 @@
 /** Metaspace: a visible mark for each space, one in front of the text, and words that begin at each mark. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Rewrite, StageType } from './stage.ts';
 

@@ -2,7 +2,7 @@
  * Precompiled: SentencePiece's character map. The Rust library applies it to whole grapheme clusters under six UTF-8
  * bytes first and then to single characters, always by the shortest matching key; so do we, oddities included.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Text } from './draft.ts';
 import { grown } from './draft.ts';
 import { graphemeEnd } from './graphemes.ts';

@@ -1,5 +1,5 @@
 /** Replace: a literal text, or a run of one character (` {2,}`), becomes another text. Other expressions are refused. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Rewrite, StageType } from './stage.ts';
 

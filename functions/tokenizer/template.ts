@@ -1,5 +1,5 @@
 /** How a post-processor frames one text and a pair, and whether it trims offsets. Placing tokens is windows.ts. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseSpec, unsupported } from './spec.ts';
 import type { TemplatePiece } from './tokenizer.ts';
 

@@ -1,5 +1,5 @@
 /** Unigram: of all ways to cut a word into pieces, the one with the highest sum of scores (Viterbi, float64). */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SectionReader } from './format.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';

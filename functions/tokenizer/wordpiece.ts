@@ -1,5 +1,5 @@
 /** WordPiece: the longest piece that a word starts with, then the longest that continues it, or unknown as a whole. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SectionReader } from './format.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';

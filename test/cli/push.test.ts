@@ -194,10 +194,11 @@ describe('two pushes to one alias', () => {
 
 describe('a push that dies on the way', () => {
   test('before any of its writes leaves the alias and its version whole; the next push ends the work', async () => {
+    const first = await readAdapterDirectory(workspace.path('adapter'));
     const directory = await readAdapterDirectory(workspace.path('seed 2'));
     for (let writes = 0; ; writes++) {
       const tenant = `dies${writes}`;
-      resultOf(await push('adapter', tenant, '--json'));
+      await publish(workspace.store, first, { tenant, ...gates });
       let left = writes;
       const dying: Store = {
         ...workspace.store,
@@ -210,7 +211,7 @@ describe('a push that dies on the way', () => {
       expect((await live(tenant))!.digest).toBe(died ? digests.adapter : digests['seed 2']);
       await loadVersion(workspace.store, tenant, 'topic', digests.adapter!);
       if (!died) return expect(writes).toBe(3); // tensors, manifest, alias
-      resultOf(await push('seed 2', tenant, '--json'));
+      await publish(workspace.store, directory, { tenant, ...gates });
       await loadVersion(workspace.store, tenant, 'topic', digests['seed 2']!);
     }
   });

@@ -14,7 +14,6 @@ const push = 'push-adapter adapter --tenant acme --name topic';
 
 test.concurrent.each([
   ['bogus', "unknown command 'bogus'"],
-  ['trian', 'Did you mean train?'],
   ['keys bogus', "unknown command 'bogus'"],
   [`${train} --bogus`, "unknown option '--bogus'"],
   [`${train} --epoch 3`, 'Did you mean --epochs?'],
@@ -25,19 +24,14 @@ test.concurrent.each([
   ['evaluate nowhere --data topics.csv', 'say --tenant'],
   ['push-adapter adapter --name topic', "required option '--tenant <tenant>'"],
   ['keys create', "required option '--tenant <tenant>'"],
-  ['adapters', "required option '--tenant <tenant>'"],
   [`${train} --task sorting`, 'classification, sequence-labeling, question-answering'],
   [`${train} --epochs 0`, 'a whole number from 1 to 10000'],
   [`${train} --epochs 1.5`, 'a whole number from 1 to 10000'],
-  [`${train} --epochs many`, 'a whole number from 1 to 10000'],
-  [`${train} --batch-size -1`, 'a whole number from 1 to 4096'],
   [`${train} --learning-rate 0`, 'a number above 0 and at most 10'],
   [`${train} --learning-rate 1e38`, 'a number above 0 and at most 10'],
-  [`${train} --warmup 1.1`, 'a number from 0 to 1'],
   [`${train} --rank 65`, 'a whole number from 1 to 64'],
   [`${train} --seed 4294967296`, 'from 0 to 4294967295'],
   [`${train} --target-modules q,x`, 'out of q,k,v,o,u,d'],
-  [`${train} --target-modules ,`, 'out of q,k,v,o,u,d'],
   [`${train} --quantization int4`, 'int8, float16, float32'],
   [`${train} --max-length 65`, 'the base takes 64 tokens at most'],
   [`${train} --max-length 64 --stride 32`, 'under half of --max-length 64'],
@@ -50,7 +44,6 @@ test.concurrent.each([
   ['pull-base nothing', 'give a name (minilm-l6), a directory, or a hub id'],
   ['pull-base tiny --name Tiny', 'lower-case letters'],
   ['serve --port 65536', 'a whole number from 0 to 65535'],
-  ['serve --threads 0', 'a whole number from 1 to 256'],
 ])('%s', async (line, told) => {
   expect(refusalOf(await workspace.run(...line.split(' ')), 2)).toContain(told);
 });

@@ -1,14 +1,12 @@
 /** Our side of `bench serve`: one batch through the engine, again and again. Argument: ServeBench as JSON. */
 import { createInterface } from 'node:readline';
-import { readAdapter, writeAdapter } from '../../functions/artifacts/adapter.ts';
 import { baseFile, readBase } from '../../functions/artifacts/bases.ts';
-import type { AdapterManifest, BaseManifest, TargetModule } from '../../functions/artifacts/manifests.ts';
-import { headNames, loraNames, moduleWidths } from '../../functions/artifacts/modules.ts';
+import type { BaseManifest, TargetModule } from '../../functions/artifacts/manifests.ts';
 import type { Row } from '../../functions/engine/engine.ts';
 import { openEngine } from '../../functions/engine/open.ts';
 import { openStore } from '../../functions/store/open.ts';
 import { cacheDir } from '../commands/command.ts';
-import { uniform } from '../random.ts';
+import { benchAdapter } from './adapter.ts';
 
 export interface ServeBench {
   store: string;
@@ -24,43 +22,10 @@ export interface ServeBench {
 const bench: ServeBench = JSON.parse(process.argv[2]!);
 const store = await openStore(bench.store);
 const base = await readBase(store, bench.base);
-const { config } = base;
 
-/** An adapter of random numbers, as a tenant's would be stored. */
-function adapterOf(seed: number) {
-  const random = (name: number, size: number) =>
-    Float32Array.from({ length: size }, (_, i) => (uniform({ seed, stream: 7 }, name, i) - 0.5) / 10);
-  const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
-  const add = (name: string, shape: number[]) =>
-    tensors.set(name, {
-      shape,
-      data: random(
-        tensors.size,
-        shape.reduce((a, b) => a * b, 1),
-      ),
-    });
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const module of bench.modules) {
-      const names = loraNames(config.family, layer, module);
-      const widths = moduleWidths(config, module);
-      add(names.a, [bench.rank, widths.in]);
-      add(names.b, [widths.out, bench.rank]);
-    }
-  const names = headNames(config.family, 'classification');
-  const labels = ['a', 'b', 'c', 'd'];
-  add(names.weight, [labels.length, config.hiddenSize]);
-  add(names.bias, [labels.length]);
-  const manifest = {
-    task: 'classification',
-    labels,
-    lora: { rank: bench.rank, alpha: 16, targetModules: bench.modules },
-    head: { kind: 'pooled', pooling: 'mean', dense: false },
-    quantization: 'int8',
-  } as unknown as AdapterManifest;
-  return readAdapter(writeAdapter(tensors, 'int8'), { manifest, digest: String(seed), config });
-}
-
-const adapters = Array.from({ length: bench.adapters }, (_, i) => adapterOf(i));
+const adapters = Array.from({ length: bench.adapters }, (_, seed) =>
+  benchAdapter(base, { seed, modules: bench.modules, rank: bench.rank }),
+);
 const engine = openEngine({
   base,
   workers: 0,

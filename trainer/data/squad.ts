@@ -1,5 +1,5 @@
 /** Reads extractive question answering from SQuAD JSON, v1.1 and v2.0. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { VeneerError } from '../../functions/error.ts';
 import type { Dataset, QuestionExample, Skipped, Split } from './dataset.ts';
 import { type Reader, readDataset, readEvaluationSplit, readText } from './files.ts';

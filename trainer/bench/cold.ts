@@ -1,0 +1,70 @@
+/**
+ * `npm run bench -- cold`: node start to first prediction, bundled, base and adapter on local disk, against `node -e 0`,
+ * in turn.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { build } from 'esbuild';
+import { publishBenchAdapter } from './adapter.ts';
+import { openBenchBase } from './base.ts';
+
+const run = promisify(execFile);
+const rounds = 25;
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+async function timed(args: readonly string[]): Promise<{ ms: number; stdout: string }> {
+  const started = performance.now();
+  const { stdout } = await run(process.execPath, args);
+  return { ms: performance.now() - started, stdout };
+}
+
+export async function benchCold(): Promise<void> {
+  const { store, manifest } = await openBenchBase();
+  const { tenant, name } = await publishBenchAdapter(store, manifest);
+  const folder = await mkdtemp(join(tmpdir(), 'veneer-cold-'));
+  try {
+    const outfile = join(folder, 'cold.mjs');
+    await build({
+      entryPoints: ['trainer/bench/cold-run.ts'],
+      outfile,
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      external: ['onnxruntime-node', '@aws-sdk/*', '@smithy/*'],
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      },
+      logLevel: 'warning',
+    });
+    await symlink(resolve('node_modules'), join(folder, 'node_modules'));
+    const empty: number[] = [];
+    const cold: number[] = [];
+    const stages: Record<string, number[]> = {};
+    for (let round = 0; round <= rounds; round++) {
+      const bare = await timed(['-e', '0']);
+      const full = await timed([outfile, store.url, manifest.name, tenant, name]);
+      if (round === 0) continue;
+      empty.push(bare.ms);
+      cold.push(full.ms);
+      for (const [stage, ms] of Object.entries(JSON.parse(full.stdout) as Record<string, number>))
+        stages[stage] = [...(stages[stage] ?? []), ms];
+    }
+    const table = {
+      'node -e 0, ms': median(empty).toFixed(1),
+      'first prediction, ms': median(cold).toFixed(1),
+      ratio: (median(cold) / median(empty)).toFixed(2),
+      ...Object.fromEntries(
+        Object.entries(stages).map(([stage, values]) => [`${stage} at, ms`, median(values).toFixed(1)]),
+      ),
+    };
+    console.table(table);
+    await writeFile('bench-cold.json', `${JSON.stringify(table, null, 2)}\n`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
