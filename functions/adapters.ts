@@ -1,92 +1,205 @@
 /**
  * Adapters in memory: loaded on first use, once for however many wait, kept under a byte budget, least recently used out
- * first. A failed load is forgotten. An adapter of another base is an error, never the bare base.
+ * first. An adapter of another base is an error, never the bare base. Everything kept here is bounded.
  */
 import { type ResidentAdapter, readAdapter } from './artifacts/adapter.ts';
 import type { BaseManifest } from './artifacts/manifests.ts';
 import { type AdapterReference, parseReference } from './artifacts/names.ts';
 import { loadVersion, resolveReference } from './artifacts/versions.ts';
-import { VeneerError } from './error.ts';
+import { type ErrorCode, VeneerError } from './error.ts';
 import type { Store } from './store/store.ts';
 
+/** An adapter as it is asked for. */
+export interface WantedAdapter {
+  tenant: string;
+  reference: string;
+}
+
+export interface AdapterStats {
+  /** Requests whose adapter was in memory, and that waited for a load (their own or another's). */
+  hits: number;
+  misses: number;
+  evictions: number;
+  /** Adapters loaded, and the time that took in all. */
+  loads: number;
+  loadMsTotal: number;
+  /** Loads that failed. */
+  failures: number;
+  /** What is in memory now. */
+  resident: number;
+  residentBytes: number;
+}
+
 export interface Adapters {
-  /** @throws VeneerError `not_found` for an adapter that is unknown, or another tenant's: the same error. */
+  /**
+   * The adapter stays whole for whoever holds it: eviction takes it off the list, and its memory goes with the last
+   * request that uses it.
+   * @throws VeneerError `not_found` for an adapter that is unknown, or another tenant's: the same error.
+   */
   get(tenant: string, reference: string): Promise<ResidentAdapter>;
+  /** Loads these ahead of the requests that need them. Never rejects; returns the ones that failed. */
+  prefetch(wanted: readonly WantedAdapter[]): Promise<(WantedAdapter & { error: unknown })[]>;
+  stats(): AdapterStats;
 }
 
 export interface AdaptersOptions {
   store: Store;
   base(): Promise<BaseManifest>;
-  /** Bytes of adapter tensors kept at most. */
+  /** Bytes of adapter tensors kept at most; the adapter used last stays even if it is larger alone. */
   budgetBytes: number;
   /** How long an alias is believed before the store is asked again. */
   aliasTtlMs: number;
   now(): number;
 }
 
+/** How long a refusal is believed: a client that keeps asking for what is not there costs one look-up in this time. */
+const refusalTtlMs = 1_000;
+/** What is as true a moment later; anything else, such as `unavailable`, is forgotten at once. */
+const refusals: ReadonlySet<ErrorCode> = new Set(['not_found', 'digest_mismatch', 'invalid_artifact']);
+/** While the store cannot be reached, an alias is believed for this long past its time: old answers over none. */
+const staleAliasMs = 5 * 60_000;
+/** After a failed look-up of such an alias, this long passes before the next. */
+const staleRetryMs = 1_000;
+const maxAliases = 100_000;
+const maxRefusals = 10_000;
+const prefetchAtOnce = 8;
+
+interface KnownAlias {
+  digest: string;
+  until: number;
+  staleUntil: number;
+}
+
 export function openAdapters({ store, base, budgetBytes, aliasTtlMs, now }: AdaptersOptions): Adapters {
   const resident = new Map<string, ResidentAdapter>();
-  const loading = new Map<string, Promise<ResidentAdapter>>();
-  const aliases = new Map<string, { digest: string; until: number }>();
-  let bytes = 0;
+  const aliases = new Map<string, KnownAlias>();
+  const counts = { hits: 0, misses: 0, evictions: 0, loads: 0, loadMsTotal: 0, failures: 0 };
+  let residentBytes = 0;
+  const resolveOnce = singleFlight<string>(now);
+  const loadOnce = singleFlight<ResidentAdapter>(now);
 
   const digestOf = async (tenant: string, reference: AdapterReference): Promise<string> => {
     if ('digest' in reference) return reference.digest;
     const key = `${tenant}/${reference.name}@${reference.alias}`;
     const known = aliases.get(key);
     if (known && now() < known.until) return known.digest;
-    aliases.delete(key);
-    const digest = await resolveReference(store, tenant, reference);
-    aliases.set(key, { digest, until: now() + aliasTtlMs });
-    return digest;
+    return resolveOnce(key, async () => {
+      try {
+        const digest = await resolveReference(store, tenant, reference);
+        const until = now() + aliasTtlMs;
+        putBounded(aliases, {
+          key,
+          value: { digest, until, staleUntil: until + staleAliasMs },
+          max: maxAliases,
+        });
+        return digest;
+      } catch (error) {
+        const unreachable = error instanceof VeneerError && error.code === 'unavailable';
+        if (!known || !unreachable) aliases.delete(key);
+        else if (now() < known.staleUntil) {
+          known.until = now() + staleRetryMs;
+          return known.digest;
+        }
+        throw error;
+      }
+    });
   };
 
-  const load = async (
-    tenant: string,
-    name: string,
-    digest: string,
-    key: string,
-  ): Promise<ResidentAdapter> => {
+  const load = async (tenant: string, name: string, digest: string): Promise<ResidentAdapter> => {
     const [{ manifest, files }, baseManifest] = await Promise.all([
       loadVersion(store, tenant, name, digest),
       base(),
     ]);
     checkBase(manifest.base, baseManifest, name);
-    const adapter = readAdapter(files['adapter.safetensors']!, {
-      manifest,
-      digest,
-      config: baseManifest.config,
-    });
+    const file = files['adapter.safetensors']!;
+    return readAdapter(file, { manifest, digest, config: baseManifest.config });
+  };
+
+  const keep = (key: string, adapter: ResidentAdapter) => {
     resident.set(key, adapter);
-    bytes += adapter.bytes;
-    for (const [oldest, { bytes: size }] of resident) {
-      if (bytes <= budgetBytes || oldest === key) break;
+    residentBytes += adapter.bytes;
+    for (const [oldest, { bytes }] of resident) {
+      if (residentBytes <= budgetBytes || oldest === key) break;
       resident.delete(oldest);
-      bytes -= size;
+      residentBytes -= bytes;
+      counts.evictions++;
     }
-    return adapter;
+  };
+
+  const get = async (tenant: string, text: string): Promise<ResidentAdapter> => {
+    const reference = parseReference(text);
+    const digest = await digestOf(tenant, reference);
+    // The tenant and name are part of the key: a digest alone must not open another tenant's adapter.
+    const key = `${tenant}/${reference.name}/${digest}`;
+    const hit = resident.get(key);
+    if (hit) {
+      counts.hits++;
+      resident.delete(key);
+      resident.set(key, hit);
+      return hit;
+    }
+    counts.misses++;
+    return loadOnce(key, async () => {
+      const started = now();
+      try {
+        const adapter = await load(tenant, reference.name, digest);
+        counts.loads++;
+        counts.loadMsTotal += now() - started;
+        keep(key, adapter);
+        return adapter;
+      } catch (error) {
+        counts.failures++;
+        throw error;
+      }
+    });
   };
 
   return {
-    async get(tenant, text) {
-      const reference = parseReference(text);
-      const digest = await digestOf(tenant, reference);
-      // The tenant and name are part of the key: a digest alone must not open another tenant's adapter.
-      const key = `${tenant}/${reference.name}/${digest}`;
-      const hit = resident.get(key);
-      if (hit) {
-        resident.delete(key);
-        resident.set(key, hit);
-        return hit;
-      }
-      let pending = loading.get(key);
-      if (!pending) {
-        pending = load(tenant, reference.name, digest, key).finally(() => loading.delete(key));
-        loading.set(key, pending);
-      }
-      return pending;
+    get,
+    async prefetch(wanted) {
+      const failed: (WantedAdapter & { error: unknown })[] = [];
+      const waiting = wanted.values();
+      const lane = async () => {
+        for (const { tenant, reference } of waiting)
+          await get(tenant, reference).catch(error => failed.push({ tenant, reference, error }));
+      };
+      await Promise.all(Array.from({ length: prefetchAtOnce }, lane));
+      return failed;
     },
+    stats: () => ({ ...counts, resident: resident.size, residentBytes }),
   };
+}
+
+/** Work that runs once for however many ask for its key meanwhile. A refusal answers those who come a little later, too. */
+function singleFlight<T>(now: () => number) {
+  const running = new Map<string, Promise<T>>();
+  const refused = new Map<string, { error: VeneerError; until: number }>();
+  return (key: string, work: () => Promise<T>): Promise<T> => {
+    const refusal = refused.get(key);
+    if (refusal && now() < refusal.until) return Promise.reject(refusal.error);
+    refused.delete(key);
+    const underWay = running.get(key);
+    if (underWay) return underWay;
+    const attempt = work()
+      .catch(error => {
+        if (error instanceof VeneerError && refusals.has(error.code))
+          putBounded(refused, { key, value: { error, until: now() + refusalTtlMs }, max: maxRefusals });
+        throw error;
+      })
+      .finally(() => running.delete(key));
+    running.set(key, attempt);
+    return attempt;
+  };
+}
+
+/** The entry put last leaves last. */
+function putBounded<T>(
+  map: Map<string, T>,
+  { key, value, max }: { key: string; value: T; max: number },
+): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > max) map.delete(map.keys().next().value!);
 }
 
 /** @throws VeneerError `digest_mismatch` naming both sides where an adapter was trained on another base or tokenizer. */

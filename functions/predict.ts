@@ -51,6 +51,11 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   const encoded = inputs.map(input => task.encode(input, context));
   const rows = encoded.flatMap(({ windows }) => windows.map(window => ({ window, adapter })));
   const logits = await engine.run(rows, run);
+  if (!logits.every(row => row.every(Number.isFinite)))
+    throw new VeneerError(
+      'invalid_artifact',
+      'the adapter gives logits that are not numbers: train it again',
+    );
   let next = 0;
   const outputs = encoded.map(form => {
     const first = next;

@@ -9,8 +9,8 @@ const { env } = process;
 try {
   const cacheDir = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'veneer');
   const server = await startServer(await readEnvironment(env, { cacheDir }));
-  process.stdout.write(`${server.url}\n`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void server.close());
+  process.stdout.write(`${server.url}\n`);
 } catch (error) {
   if (!(error instanceof VeneerError)) throw error;
   process.stderr.write(`${error.message}\n`);

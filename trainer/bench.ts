@@ -1,12 +1,16 @@
 /** Entry of `npm run bench -- <name>`. */
 import { benchCold } from './bench/cold.ts';
+import { benchHttp } from './bench/http.ts';
 import { benchServe } from './bench/serve.ts';
+import { benchTenants } from './bench/tenants.ts';
 import { benchTrain } from './bench/train.ts';
 
 const benches: Record<string, () => Promise<void>> = {
   train: benchTrain,
   serve: benchServe,
   cold: benchCold,
+  tenants: benchTenants,
+  http: benchHttp,
 };
 
 const name = process.argv[2] ?? '';

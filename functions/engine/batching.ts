@@ -2,7 +2,7 @@
  * The engine over any runners: rows queue, and whichever runner is idle takes the next batch at once. A runner that died is
  * replaced and its batch tried once more.
  */
-import type { BaseManifest } from '../artifacts/manifests.ts';
+import type { AdapterManifest, BaseManifest } from '../artifacts/manifests.ts';
 import { VeneerError } from '../error.ts';
 import { assemble } from './batch.ts';
 import { saturates } from './cpu.ts';
@@ -24,6 +24,7 @@ export interface BatchingOptions {
 interface Job {
   results: Float32Array[];
   left: number;
+  settled: boolean;
   resolve(results: Float32Array[]): void;
   reject(error: unknown): void;
 }
@@ -53,14 +54,39 @@ export function batchingEngine({
   const all = new Set(idle);
   let closed = false;
 
-  const fail = (entries: readonly Entry[], error: unknown) => {
-    const jobs = new Set(entries.map(entry => entry.job));
-    queue.remove(entry => jobs.has(entry.job));
-    for (const job of jobs) job.reject(error);
+  const fail = (jobs: Iterable<Job>, error: unknown) => {
+    const failed = new Set(jobs);
+    queue.remove(entry => failed.has(entry.job));
+    for (const job of failed) job.reject(error);
+  };
+
+  const replace = (dead: Runner): Runner => {
+    all.delete(dead);
+    dead.close().catch(() => {});
+    const next = startRunner();
+    all.add(next);
+    return next;
   };
 
   const dispatch = () => {
-    while (!closed && idle.length > 0 && queue.size > 0) void runBatch(idle.pop()!, queue.take(limits));
+    while (!closed && idle.length > 0 && queue.size > 0) {
+      const runner = idle.pop()!;
+      void runBatch(runner.alive ? runner : replace(runner), queue.take(limits));
+    }
+  };
+
+  /** Tries the rows once more that have a try left, and whose job still waits for them. */
+  const retry = (entries: readonly Entry[], cause: unknown) => {
+    for (const entry of entries) entry.tries++;
+    const spent = entries.filter(entry => closed || entry.tries === maxTries);
+    const error = closed
+      ? closing()
+      : new VeneerError('unavailable', 'the engine failed to run a batch', { cause });
+    fail(
+      spent.map(entry => entry.job),
+      error,
+    );
+    for (const entry of entries) if (!entry.job.settled) queue.push(entry);
   };
 
   const runBatch = async (runner: Runner, entries: Entry[]) => {
@@ -73,20 +99,14 @@ export function batchingEngine({
       );
       deliver(entries, await runner.run(variantName(variant), feeds), variant);
     } catch (error) {
-      if (error instanceof VeneerError) fail(entries, error);
-      else if (entries.every(entry => ++entry.tries < maxTries))
-        for (const entry of entries) queue.push(entry);
-      else
-        fail(entries, new VeneerError('unavailable', 'the engine failed to run a batch', { cause: error }));
+      if (error instanceof VeneerError)
+        fail(
+          entries.map(entry => entry.job),
+          error,
+        );
+      else retry(entries, error);
     }
-    if (runner.alive || closed) idle.push(runner);
-    else {
-      all.delete(runner);
-      void runner.close();
-      const next = startRunner();
-      all.add(next);
-      idle.push(next);
-    }
+    idle.push(runner);
     dispatch();
   };
 
@@ -95,6 +115,8 @@ export function batchingEngine({
     run(rows, { tenant = '', signal } = {}) {
       if (rows.length === 0) return Promise.resolve([]);
       if (signal?.aborted) return Promise.reject(signal.reason);
+      if (closed) return Promise.reject(closing());
+      // One request may be longer than the line while nobody else stands in it: refused, it could never run.
       if (queue.size > 0 && queue.size + rows.length > maxWaitingRows)
         return Promise.reject(
           new VeneerError('rate_limited', `${queue.size} windows are waiting already: try again later`, {
@@ -102,27 +124,28 @@ export function batchingEngine({
           }),
         );
       return new Promise((resolve, reject) => {
-        const cancel = () =>
-          fail(
-            queue.remove(entry => entry.job === job),
-            signal!.reason,
-          );
+        const cancel = () => fail([job], signal!.reason);
+        const settle = () => {
+          job.settled = true;
+          signal?.removeEventListener('abort', cancel);
+        };
         const job: Job = {
           results: new Array(rows.length),
           left: rows.length,
+          settled: false,
           resolve: results => {
-            signal?.removeEventListener('abort', cancel);
+            settle();
             resolve(results);
           },
           reject: error => {
-            signal?.removeEventListener('abort', cancel);
+            settle();
             reject(error);
           },
         };
         signal?.addEventListener('abort', cancel);
         rows.forEach((row, index) => {
-          const head = headKind(row.adapter.manifest.head);
-          queue.push({ row, job, index, tries: 0, tenant, head, length: row.window.ids.length });
+          const kind = kindOf(row.adapter.manifest);
+          queue.push({ row, job, index, tries: 0, tenant, kind, length: row.window.ids.length });
         });
         dispatch();
       });
@@ -130,20 +153,32 @@ export function batchingEngine({
     async close() {
       closed = true;
       fail(
-        queue.remove(() => true),
-        new VeneerError('unavailable', 'the engine is closing'),
+        queue.remove(() => true).map(entry => entry.job),
+        closing(),
       );
       await Promise.all([...all].map(runner => runner.close()));
     },
   };
 }
 
-/** The graph that covers every row of a batch. */
+const closing = () => new VeneerError('unavailable', 'the engine is closing');
+
+/**
+ * Rows of one kind have products of the same shapes alone and in any batch. A product's width decides in which order the
+ * runtime adds up its terms, and the last bit of a sum can turn the rounding of an activation to int8, so another rank,
+ * set of modules or number of labels would show in a neighbour's logits.
+ */
+function kindOf({ head, lora, labels }: AdapterManifest): string {
+  return [headKind(head), smallestSet(lora.targetModules).join(''), lora.rank, labels.length].join(' ');
+}
+
+/** The graph of a batch. Whether its adapters come as int8 or float32 changes no bit: int8 values are exact in float32. */
 function variantOf(entries: readonly Entry[], narrow: boolean): Variant {
   const manifests = entries.map(entry => entry.row.adapter.manifest);
+  const { head, lora } = manifests[0]!;
   return {
-    head: entries[0]!.head,
-    modules: smallestSet(manifests.flatMap(manifest => manifest.lora.targetModules)),
+    head: headKind(head),
+    modules: smallestSet(lora.targetModules),
     form: manifests.every(manifest => manifest.quantization === 'int8') ? 'int8' : 'float32',
     narrow,
   };

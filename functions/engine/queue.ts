@@ -1,12 +1,12 @@
 /**
  * Rows that wait to run. Tenants take turns, a row a turn, so that one with a thousand rows delays another's single row by
- * one batch at most. A batch holds rows of one head kind and like length, since all are padded to the longest.
+ * one batch at most. A batch holds rows of one kind and like length, since all are padded to the longest.
  */
-import type { HeadKind } from './variants.ts';
 
 export interface Waiting {
   tenant: string;
-  head: HeadKind;
+  /** What rows of one batch have in common besides their length. */
+  kind: string;
   /** Tokens. */
   length: number;
 }
@@ -72,7 +72,7 @@ export class FairQueue<Entry extends Waiting> {
     const admits = (entry: Entry) => {
       const next = Math.max(padded, entry.length);
       return (
-        entry.head === first.head &&
+        entry.kind === first.kind &&
         entry.length <= longest &&
         fits(Math.min(entry.length, shortest), next) &&
         (batch.length + 1) * next <= Math.max(maxTokens, first.length)

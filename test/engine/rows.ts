@@ -1,6 +1,16 @@
 /** Adapters of random numbers and rows that they read, for tests of the engine: any rank, modules, labels, head and form. */
-import { type FloatTensor, type ResidentAdapter, readAdapter, writeAdapter } from '../../functions/artifacts/adapter.ts';
-import type { AdapterManifest, EncoderConfig, Head, TargetModule } from '../../functions/artifacts/manifests.ts';
+import {
+  type FloatTensor,
+  type ResidentAdapter,
+  readAdapter,
+  writeAdapter,
+} from '../../functions/artifacts/adapter.ts';
+import type {
+  AdapterManifest,
+  EncoderConfig,
+  Head,
+  TargetModule,
+} from '../../functions/artifacts/manifests.ts';
 import { headNames, loraNames, moduleWidths } from '../../functions/artifacts/modules.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import type { Row } from '../../functions/engine/engine.ts';

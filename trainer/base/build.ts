@@ -2,7 +2,7 @@
  * Builds a base artifact from a Hugging Face directory: weights in one safetensors file that graphs refer to by offset,
  * the tokenizer compiled, and one serving graph a variant. Deterministic: equal sources give equal bytes.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import type { BaseFile } from '../../functions/artifacts/bases.ts';
@@ -69,7 +69,9 @@ export async function buildBase(
     ([tensor, { offset, data }]) => [tensor, { offset, bytes: data.length }] as const,
   );
   const graphs = servingGraphs(encoder, { location: weights.sha256, tensors: new Map(places) }, precision);
-  const compiled = compileTokenizer(new TextDecoder().decode(tokenizerJson));
+  const tokenizerText = new TextDecoder().decode(tokenizerJson);
+  const compiled = compileTokenizer(tokenizerText);
+  checkVocabulary(tokenizerText, encoder);
   const tokenizer = { source: keep(tokenizerJson), compiled: keep(compiled) };
   const sourceDigest = sha256(source);
   return {
@@ -100,6 +102,21 @@ export async function buildBase(
   };
 }
 
+/** A token beyond the embedding table would stop the engine at the first text that has it. */
+function checkVocabulary(tokenizerJson: string, { vocabularySize }: EncoderConfig): void {
+  const { model, added_tokens: added = [] } = JSON.parse(tokenizerJson) as {
+    model: { vocab: Record<string, number> | unknown[] };
+    added_tokens?: { id: number }[];
+  };
+  const ids = Array.isArray(model.vocab) ? [model.vocab.length - 1] : Object.values(model.vocab);
+  const largest = [...ids, ...added.map(token => token.id)].reduce((a, b) => Math.max(a, b), 0);
+  if (largest >= vocabularySize)
+    throw new VeneerError(
+      'invalid_artifact',
+      `tokenizer.json has token id ${largest}, but config.json says vocab_size ${vocabularySize}: they are of different models`,
+    );
+}
+
 /** The encoder's tensors and, where there is one, its pooler, as float32 under names without the task prefix. */
 function encoderTensors(
   source: ReadonlyMap<string, Tensor>,
@@ -124,7 +141,18 @@ function encoderTensors(
         'invalid_artifact',
         `model.safetensors: tensor ${name} has shape [${tensor.shape}], but config.json says [${shape}]`,
       );
-    found.set(name, { shape, data: float32(tensor) });
+    if (!['F32', 'F16', 'BF16'].includes(tensor.dtype))
+      throw new VeneerError(
+        'invalid_artifact',
+        `model.safetensors: tensor ${name} is ${tensor.dtype}, expected floats`,
+      );
+    const data = float32(tensor);
+    if (!data.every(Number.isFinite))
+      throw new VeneerError(
+        'invalid_artifact',
+        `model.safetensors: tensor ${name} holds a value that is not finite`,
+      );
+    found.set(name, { shape, data });
   }
   return found;
 }
@@ -152,8 +180,12 @@ function storedWeights(
 
 /** `mean` where sentence-transformers' 1_Pooling/config.json says so, else the first token. */
 async function poolingOf(directory: string): Promise<'mean' | 'cls'> {
-  const text = await readFile(join(directory, '1_Pooling', 'config.json'), 'utf8').catch(() => '{}');
-  return JSON.parse(text).pooling_mode_mean_tokens === true ? 'mean' : 'cls';
+  const path = join(directory, '1_Pooling', 'config.json');
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere && (await readJson(path)).pooling_mode_mean_tokens === true ? 'mean' : 'cls';
 }
 
 async function readSource(path: string): Promise<Uint8Array> {
@@ -165,8 +197,11 @@ async function readSource(path: string): Promise<Uint8Array> {
 async function readJson(path: string): Promise<Record<string, unknown>> {
   const text = new TextDecoder().decode(await readSource(path));
   try {
-    return JSON.parse(text);
+    const json: unknown = JSON.parse(text);
+    if (typeof json === 'object' && json !== null && !Array.isArray(json))
+      return json as Record<string, unknown>;
   } catch (error) {
     throw new VeneerError('invalid_artifact', `${path}: ${(error as Error).message}`, { cause: error });
   }
+  throw new VeneerError('invalid_artifact', `${path}: is no JSON object`);
 }

@@ -39,7 +39,7 @@ export async function locateBase(
       location: 'local',
       licence: 'unknown',
     };
-  if (/^[\w.-]+\/[\w.-]+$/.test(wanted)) {
+  if (/^\w[\w.-]*\/[\w.-]+$/.test(wanted)) {
     await fromHub(wanted, workDirectory);
     return {
       name: nameFrom(wanted.split('/')[1]!),

@@ -60,6 +60,11 @@ export function chooseColumns(table: Table, options: ColumnOptions, file: string
   isNamed ||=
     textNames.concat(pairNames.flat()).includes(folded[chosen.text!]!) &&
     labelNames.includes(folded[chosen.label!]!);
+  for (const role of ['text', 'label'] as const) {
+    const at = chosen[role] ?? guesses[role];
+    if (isNamed && at !== undefined && folded.filter(name => name === folded[at]).length > 1)
+      throw new VeneerError('invalid_data', `${file}:1: two columns are named ${JSON.stringify(first[at])}`);
+  }
   const text = chosen.text ?? guesses.text ?? missing('text');
   const label = chosen.label ?? guesses.label ?? missing('label');
   const used = [text, label, ...(chosen.pair === undefined ? [] : [chosen.pair])];

@@ -11,6 +11,19 @@ import type { Family } from './family.ts';
 
 const { module: modulePath } = familyNames('bert');
 
+/** Names in config.json of what our config has. */
+const fieldNames: Record<string, string> = {
+  hiddenSize: 'hidden_size',
+  layers: 'num_hidden_layers',
+  heads: 'num_attention_heads',
+  intermediateSize: 'intermediate_size',
+  vocabularySize: 'vocab_size',
+  maxPositions: 'max_position_embeddings',
+  tokenTypes: 'type_vocab_size',
+  layerNormEpsilon: 'layer_norm_eps',
+  activation: 'hidden_act',
+};
+
 function readConfig(config: Record<string, unknown>): EncoderConfig {
   const { position_embedding_type: positions = 'absolute' } = config;
   if (positions !== 'absolute')
@@ -31,11 +44,16 @@ function readConfig(config: Record<string, unknown>): EncoderConfig {
     layerNormEpsilon: config.layer_norm_eps,
     activation: config.hidden_act,
   });
+  if (parsed.success && parsed.data.hiddenSize % parsed.data.heads !== 0)
+    throw new VeneerError(
+      'invalid_artifact',
+      `config.json: hidden_size ${parsed.data.hiddenSize} is no multiple of num_attention_heads ${parsed.data.heads}`,
+    );
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new VeneerError(
     'invalid_artifact',
-    `config.json: ${String(issue?.path.join('.'))}: ${issue?.message}`,
+    `config.json: ${fieldNames[String(issue?.path[0])]}: ${issue?.message}`,
   );
 }
 

@@ -1,0 +1,115 @@
+/**
+ * `npm run bench -- http`: the server's capacity against its bare engine with the same workers, then latency at 70 % of it
+ * in an open loop (requests leave on time, whatever the answers do). Server and load share the machine.
+ */
+import { writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { availableParallelism } from 'node:os';
+import { openAdapters } from '../../functions/adapters.ts';
+import { createKey } from '../../functions/artifacts/keys.ts';
+import { openBase } from '../../functions/base.ts';
+import { predict } from '../../functions/predict.ts';
+import { classification } from '../../functions/tasks/classification.ts';
+import { cacheDir } from '../commands/command.ts';
+import { publishBenchAdapter } from './adapter.ts';
+import { openBenchBase } from './base.ts';
+import { startServerProcess } from './server-process.ts';
+
+const seconds = 8;
+const concurrency = 32;
+const texts = [
+  'Where is my parcel? It was due on Monday and nothing has come.',
+  'refund please',
+  'The grinder is loud and the lid does not close, so I would like to send it back and get my money.',
+  'How do I change the address of my subscription before the next box is sent?',
+];
+const workers = availableParallelism();
+
+/** Answers a second with so many callers that wait for theirs. */
+async function closedLoop(once: (i: number) => Promise<unknown>): Promise<number> {
+  const end = performance.now() + seconds * 1000;
+  let done = 0;
+  const caller = async (first: number) => {
+    for (let i = first; performance.now() < end; i += concurrency) {
+      await once(i);
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, (_, i) => caller(i)));
+  return done / seconds;
+}
+
+/** Latencies in ms of requests that leave at a fixed rate. */
+async function openLoop(once: (i: number) => Promise<unknown>, perSecond: number): Promise<number[]> {
+  const latencies: number[] = [];
+  const pending: Promise<void>[] = [];
+  const started = performance.now();
+  for (let i = 0; i < perSecond * seconds; i++) {
+    const due = started + (1000 * i) / perSecond;
+    while (performance.now() < due)
+      await new Promise(resolve => setTimeout(resolve, due - performance.now()));
+    pending.push(once(i).then(() => void latencies.push(performance.now() - due)));
+  }
+  await Promise.all(pending);
+  return latencies.sort((a, b) => a - b);
+}
+
+export async function benchHttp(): Promise<void> {
+  const { store, manifest } = await openBenchBase();
+  const { tenant, name } = await publishBenchAdapter(store, manifest);
+
+  const base = await openBase({ store, name: manifest.name, cacheDir, workers });
+  const adapters = openAdapters({
+    store,
+    base: async () => manifest,
+    budgetBytes: 1 << 28,
+    aliasTtlMs: 5_000,
+    now: Date.now,
+  });
+  const adapter = await adapters.get(tenant, name);
+  const bare = await closedLoop(i =>
+    predict({
+      base,
+      adapter,
+      task: classification,
+      inputs: [{ text: texts[i % texts.length]! }],
+      options: {},
+    }),
+  );
+  await base.engine.close();
+
+  const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
+  const server = await startServerProcess({ store: store.url, base: manifest.name, workers });
+  try {
+    const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+    const once = (i: number) =>
+      new Promise<void>((resolve, reject) => {
+        const sent = request(
+          `${server.url}/v1/classification`,
+          { method: 'POST', agent, headers },
+          response => {
+            if (response.statusCode !== 200) reject(new Error(`answered ${response.statusCode}`));
+            response.resume().on('end', resolve);
+          },
+        ).on('error', reject);
+        sent.end(JSON.stringify({ model: name, inputs: texts[i % texts.length] }));
+      });
+    await once(0);
+    const capacity = await closedLoop(once);
+    const latencies = await openLoop(once, 0.7 * capacity);
+    const at = (q: number) => latencies[Math.floor(q * latencies.length)]!;
+    const table = {
+      'bare engine, answers/s': Math.round(bare),
+      'over HTTP, answers/s': Math.round(capacity),
+      ratio: (capacity / bare).toFixed(2),
+      'p50 at 70 %, ms': at(0.5).toFixed(1),
+      'p99 at 70 %, ms': at(0.99).toFixed(1),
+      'p99/p50': (at(0.99) / at(0.5)).toFixed(2),
+    };
+    console.table(table);
+    await writeFile('bench-http.json', `${JSON.stringify(table, null, 2)}\n`);
+  } finally {
+    server.stop();
+  }
+}
