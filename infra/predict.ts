@@ -14,6 +14,8 @@ export const predict = new sst.aws.Function('Predict', {
   environment: {
     VENEER_STORE: $interpolate`s3://${bucket.name}`,
     VENEER_BASE: process.env.VENEER_BASE ?? 'minilm-l6',
+    // One request at a time: the engine computes in the thread that asks.
+    VENEER_WORKERS: '0',
   },
   nodejs: { esbuild: { external: ['onnxruntime-node'] } },
   // Not `nodejs.install`: the package holds the binaries of five platforms, 290 MB, and Lambda takes 250.

@@ -70,6 +70,7 @@ describe('the prediction function', () => {
     expect(argsOf<FunctionArgs>('function').environment).toEqual({
       VENEER_STORE: 's3://Artifacts.name',
       VENEER_BASE: expect.stringMatching(/./),
+      VENEER_WORKERS: '0',
     });
   });
 
