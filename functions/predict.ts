@@ -7,6 +7,7 @@ import type { Base } from './base.ts';
 import type { RunOptions } from './engine/engine.ts';
 import { VeneerError } from './error.ts';
 import type { Encoded, Task, TaskContext } from './tasks/task.ts';
+import { type Timed, untimed } from './timed.ts';
 
 export interface Usage {
   /** Tokens computed, special tokens counted, padding not. */
@@ -28,6 +29,7 @@ export interface PredictArguments<Input, Output, Form extends Encoded, Options> 
   options: Options;
   /** Whose turn it is, and when to give up. */
   run?: RunOptions;
+  timed?: Timed;
 }
 
 /** @throws VeneerError `wrong_task` where the adapter serves another task. */
@@ -38,6 +40,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   inputs,
   options,
   run,
+  timed = untimed,
 }: PredictArguments<Input, Output, Form, Options>): Promise<Predictions<Output>> {
   const { manifest } = adapter;
   if (manifest.task !== task.name)
@@ -48,19 +51,21 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
     maxLength: manifest.maxLength,
     stride: manifest.stride,
   };
-  const encoded = inputs.map(input => task.encode(input, context));
+  const encoded = await timed('tokenize', async () => inputs.map(input => task.encode(input, context)));
   const rows = encoded.flatMap(({ windows }) => windows.map(window => ({ window, adapter })));
-  const logits = await engine.run(rows, run);
+  const logits = await timed('run', () => engine.run(rows, run));
   if (!logits.every(row => row.every(Number.isFinite)))
     throw new VeneerError(
       'invalid_artifact',
       'the adapter gives logits that are not numbers: train it again',
     );
-  let next = 0;
-  const outputs = encoded.map(form => {
-    const first = next;
-    next += form.windows.length;
-    return task.decode(form, logits.slice(first, next), context, options);
+  const outputs = await timed('decode', async () => {
+    let next = 0;
+    return encoded.map(form => {
+      const first = next;
+      next += form.windows.length;
+      return task.decode(form, logits.slice(first, next), context, options);
+    });
   });
   return {
     outputs,

@@ -4,6 +4,7 @@
  */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { TaskName } from '../artifacts/names.ts';
+import { startStopwatch } from '../timed.ts';
 import type { RequestEnv } from './context.ts';
 import { InvalidFields } from './issues.ts';
 import { predictionProblems } from './predictions.ts';
@@ -57,17 +58,24 @@ export function addHuggingFace(
 ) {
   app.openapi(huggingFaceRoute(forms), async c => {
     const { inputs, parameters } = c.req.valid('json');
-    const adapter = await services.adapters.get(c.get('tenant'), c.req.valid('param').adapter);
+    const { timed, header } = startStopwatch();
+    const adapterReference = c.req.valid('param').adapter;
+    const [base, adapter] = await Promise.all([
+      timed('base', () => services.base()),
+      timed('adapter', () => services.adapters.get(c.get('tenant'), adapterReference)),
+    ]);
     const form = forms[adapter.manifest.task];
     const question = z.object({ inputs: form.inputs }).safeParse({ inputs });
     if (!question.success) throw new InvalidFields(question.error.issues);
     const { huggingFace } = await question.data.inputs.answer({
-      base: await services.base(),
+      base,
       adapter,
       parameters: parameters ?? {},
       run: runOptions(c, services.limits),
+      timed,
     });
     c.header('x-adapter-digest', adapter.digest);
+    c.header('server-timing', header());
     return c.json(huggingFace as object);
   });
 }

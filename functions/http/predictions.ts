@@ -1,6 +1,7 @@
 /** POST /v1/<task>: one route a task. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { parseReference } from '../artifacts/names.ts';
+import { startStopwatch } from '../timed.ts';
 import type { RequestEnv } from './context.ts';
 import { answer, keyProblems, needsKey, predictionHeaders, problems } from './responses.ts';
 import { runOptions } from './run-options.ts';
@@ -61,14 +62,20 @@ export function addPrediction(
 ) {
   app.openapi(predictionRoute(form), async c => {
     const { model, inputs, parameters = {} } = c.req.valid('json');
-    const adapter = await services.adapters.get(c.get('tenant'), model);
+    const { timed, header } = startStopwatch();
+    const [base, adapter] = await Promise.all([
+      timed('base', () => services.base()),
+      timed('adapter', () => services.adapters.get(c.get('tenant'), model)),
+    ]);
     const { outputs, usage } = await inputs.answer({
-      base: await services.base(),
+      base,
       adapter,
       parameters,
       run: runOptions(c, services.limits),
+      timed,
     });
     c.header('x-adapter-digest', adapter.digest);
+    c.header('server-timing', header());
     return c.json({
       task: form.name,
       model: { name: parseReference(model).name, digest: adapter.digest },

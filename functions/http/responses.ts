@@ -12,6 +12,9 @@ export const predictionHeaders = headers.extend({
   'x-adapter-digest': z
     .string()
     .openapi({ description: 'SHA-256 digest of the adapter version that answered.' }),
+  'server-timing': z
+    .string()
+    .openapi({ description: 'Milliseconds of each stage: base, adapter, tokenize, run, decode.' }),
 });
 
 export function answer(

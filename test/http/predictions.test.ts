@@ -43,6 +43,9 @@ describe('classification', () => {
     const { response, body } = await ask('classification', { model: 'support', inputs: 'my card' });
     expect(response.status).toBe(200);
     expect(response.headers.get('x-adapter-digest')).toBe(world.digests.support);
+    expect(response.headers.get('server-timing')).toMatch(
+      /^base;dur=[\d.]+, adapter;dur=.*tokenize;dur=.*run;dur=.*decode;dur=[\d.]+$/,
+    );
     expect(body.task).toBe('classification');
     expect(body.model).toEqual({ name: 'support', digest: world.digests.support });
     // [CLS] my card [SEP]

@@ -10,6 +10,7 @@ import type { Base } from '../../base.ts';
 import type { RunOptions } from '../../engine/engine.ts';
 import { predict, type Usage } from '../../predict.ts';
 import type { Encoded, Task } from '../../tasks/task.ts';
+import type { Timed } from '../../timed.ts';
 import type { Limits } from '../services.ts';
 import type { Parameters } from './parameters.ts';
 
@@ -18,6 +19,7 @@ export interface Asking {
   adapter: ResidentAdapter;
   parameters: Parameters;
   run: RunOptions;
+  timed: Timed;
 }
 
 export interface Answered {
@@ -64,9 +66,9 @@ export function taskForm<Input, Output, Form extends Encoded, Options, Shown ext
 ): TaskForm {
   const { task, component, expected, limits } = form;
   const ask = (inputs: Input[], many: boolean): Question => ({
-    async answer({ base, adapter, parameters, run }) {
+    async answer({ base, adapter, parameters, run, timed }) {
       const options = form.options(parameters, adapter.manifest);
-      const { outputs, usage } = await predict({ base, adapter, task, inputs, options, run });
+      const { outputs, usage } = await predict({ base, adapter, task, inputs, options, run, timed });
       const shown = outputs.map((output, i) => form.show(output, inputs[i]!, parameters));
       return { outputs: shown, usage, huggingFace: form.huggingFace(shown, { many, parameters }) };
     },
