@@ -1,13 +1,13 @@
 /**
  * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors. B rows, S tokens of the
- * longest row, R rank and C labels of the largest adapter.
+ * longest row, R and C the padded rank and number of labels, which all rows of a batch share.
  */
 import type { HeadLayer } from '../artifacts/adapter.ts';
 import type { EncoderConfig, Head } from '../artifacts/manifests.ts';
 import type { Window } from '../tasks/windows.ts';
 import type { Row } from './engine.ts';
 import { loraPacks, scaleInput } from './packs.ts';
-import type { Variant } from './variants.ts';
+import { paddedLabels, paddedRank, type Variant } from './variants.ts';
 
 export interface Feed {
   dtype: 'float32' | 'int32' | 'int8';
@@ -73,7 +73,7 @@ function loraFeeds(
 ): Record<string, Feed> {
   if (modules.length === 0) return {};
   const b = rows.length;
-  const rank = Math.max(...rows.map(row => row.adapter.manifest.lora.rank));
+  const rank = paddedRank(Math.max(...rows.map(row => row.adapter.manifest.lora.rank)));
   const feeds: Record<string, Feed> = {};
   for (const pack of loraPacks(config, modules)) {
     const { input, side, width, stacked, groups } = pack;
@@ -110,7 +110,7 @@ function headFeeds(
   { head, form }: Variant,
   { hiddenSize: h }: EncoderConfig,
 ): Record<string, Feed> {
-  const labels = Math.max(...rows.map(row => row.adapter.manifest.labels.length));
+  const labels = paddedLabels(Math.max(...rows.map(row => row.adapter.manifest.labels.length)));
   const layer = (name: string, out: number, parts: readonly HeadLayer[]): Record<string, Feed> => {
     const b = parts.length;
     const weight = form === 'int8' ? new Int8Array(b * out * h) : new Float32Array(b * out * h);

@@ -1,6 +1,6 @@
 /**
- * The engine over any runners: rows queue, and whichever runner is idle takes the next batch at once. A runner that died is
- * replaced and its batch tried once more.
+ * The engine over any runners: rows queue, and the runner with the least to do takes the next batch at once. A runner that
+ * died is replaced and its batches tried once more.
  */
 import type { AdapterManifest, BaseManifest } from '../artifacts/manifests.ts';
 import { VeneerError } from '../error.ts';
@@ -9,13 +9,15 @@ import { saturates } from './cpu.ts';
 import type { Engine, Row } from './engine.ts';
 import { type BatchLimits, FairQueue, type Waiting } from './queue.ts';
 import type { Logits, Runner } from './runner.ts';
-import { headKind, smallestSet, type Variant, variantName } from './variants.ts';
+import { headKind, paddedLabels, paddedRank, smallestSet, type Variant, variantName } from './variants.ts';
 
 export interface BatchingOptions {
   base: BaseManifest;
   /** Makes a runner, at start and in place of one that died. */
   startRunner(): Runner;
   runners: number;
+  /** Batches that a runner may hold: one that runs and, with 2, one that is there when the first ends. */
+  depth: number;
   limits: BatchLimits;
   /** Rows that may wait; more are refused. */
   maxWaitingRows: number;
@@ -45,13 +47,14 @@ export function batchingEngine({
   base,
   startRunner,
   runners,
+  depth,
   limits,
   maxWaitingRows,
 }: BatchingOptions): Engine {
   const narrow = base.precision === 'int8' && saturates();
   const queue = new FairQueue<Entry>();
-  const idle = Array.from({ length: runners }, startRunner);
-  const all = new Set(idle);
+  /** Batches that each runner holds. */
+  const held = new Map(Array.from({ length: runners }, () => [startRunner(), 0]));
   let closed = false;
 
   const fail = (jobs: Iterable<Job>, error: unknown) => {
@@ -60,18 +63,25 @@ export function batchingEngine({
     for (const job of failed) job.reject(error);
   };
 
-  const replace = (dead: Runner): Runner => {
-    all.delete(dead);
-    dead.close().catch(() => {});
-    const next = startRunner();
-    all.add(next);
-    return next;
+  const replaceDead = () => {
+    for (const [runner, batches] of held) {
+      if (runner.alive || batches > 0) continue;
+      held.delete(runner);
+      runner.close().catch(() => {});
+      held.set(startRunner(), 0);
+    }
   };
 
   const dispatch = () => {
-    while (!closed && idle.length > 0 && queue.size > 0) {
-      const runner = idle.pop()!;
-      void runBatch(runner.alive ? runner : replace(runner), queue.take(limits));
+    if (closed) return;
+    replaceDead();
+    while (queue.size > 0) {
+      const [runner, batches] = [...held]
+        .filter(([{ alive }]) => alive)
+        .reduce((a, b) => (b[1] < a[1] ? b : a), nobody);
+      if (!runner || batches >= depth) return;
+      held.set(runner, batches + 1);
+      void runBatch(runner, queue.take(limits));
     }
   };
 
@@ -106,7 +116,7 @@ export function batchingEngine({
         );
       else retry(entries, error);
     }
-    idle.push(runner);
+    held.set(runner, held.get(runner)! - 1);
     dispatch();
   };
 
@@ -156,10 +166,12 @@ export function batchingEngine({
         queue.remove(() => true).map(entry => entry.job),
         closing(),
       );
-      await Promise.all([...all].map(runner => runner.close()));
+      await Promise.all(Array.from(held.keys(), runner => runner.close()));
     },
   };
 }
+
+const nobody: [Runner | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
 
 const closing = () => new VeneerError('unavailable', 'the engine is closing');
 
@@ -169,7 +181,8 @@ const closing = () => new VeneerError('unavailable', 'the engine is closing');
  * set of modules or number of labels would show in a neighbour's logits.
  */
 function kindOf({ head, lora, labels }: AdapterManifest): string {
-  return [headKind(head), smallestSet(lora.targetModules).join(''), lora.rank, labels.length].join(' ');
+  const modules = smallestSet(lora.targetModules).join('');
+  return [headKind(head), modules, paddedRank(lora.rank), paddedLabels(labels.length)].join(' ');
 }
 
 /** The graph of a batch. Whether its adapters come as int8 or float32 changes no bit: int8 values are exact in float32. */

@@ -23,6 +23,7 @@ export function openEngine({ base, graphPath, workers }: EngineOptions): Engine 
     base,
     startRunner: () => (workers === 0 ? inlineRunner(graphPath, 1) : workerRunner(graphPath)),
     runners: Math.max(1, workers),
+    depth: workers === 0 ? 1 : 2,
     limits: { maxTokens, maxRows },
     maxWaitingRows,
   });

@@ -8,7 +8,7 @@ export interface Logits {
 }
 
 export interface Runner {
-  /** Runs the serving graph of this name. One call at a time. The feeds are given away: their buffers may move. */
+  /** Runs the serving graph of this name; calls run in their order. The feeds are given away: their buffers may move. */
   run(graph: string, feeds: Readonly<Record<string, Feed>>): Promise<Logits>;
   /** Whether it can run again; a worker thread that died cannot. */
   readonly alive: boolean;

@@ -34,3 +34,13 @@ export function smallestSet(modules: Iterable<TargetModule>): TargetModule[] {
   const wanted = [...modules];
   return modulesOf(moduleSets.find(set => wanted.every(module => set.includes(module)))!);
 }
+
+const powerOfTwo = (least: number, value: number) => {
+  let size = least;
+  while (size < value) size *= 2;
+  return size;
+};
+
+/** What ranks and numbers of labels are padded to in a batch: few sizes, so that rows of unlike adapters share one. */
+export const paddedRank = (rank: number) => powerOfTwo(8, rank);
+export const paddedLabels = (labels: number) => powerOfTwo(16, labels);

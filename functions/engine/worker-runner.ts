@@ -1,7 +1,7 @@
 /** Runs batches in a worker thread, so that the event loop of the server stays free. */
 import { Worker } from 'node:worker_threads';
 import type { GraphPaths, Logits, Runner } from './runner.ts';
-import type { WorkerRequest } from './worker.ts';
+import type { WorkerAnswer, WorkerRequest } from './worker.ts';
 
 /** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
 function workerUrl(): URL {
@@ -13,19 +13,19 @@ function workerUrl(): URL {
 export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker: Worker } {
   const worker = new Worker(workerUrl());
   let alive = true;
-  let pending: { resolve(logits: Logits): void; reject(error: Error): void } | undefined;
-  const settle = (use: (waiting: NonNullable<typeof pending>) => void) => {
-    const waiting = pending;
-    pending = undefined;
-    if (waiting) use(waiting);
-  };
+  const pending = new Map<number, { resolve(logits: Logits): void; reject(error: Error): void }>();
+  let last = 0;
   const die = (why: string) => {
     alive = false;
-    settle(({ reject }) => reject(new Error(why)));
+    for (const { reject } of pending.values()) reject(new Error(why));
+    pending.clear();
   };
-  worker.on('message', (answer: Logits | { error: string }) =>
-    settle(({ resolve, reject }) => ('error' in answer ? reject(new Error(answer.error)) : resolve(answer))),
-  );
+  worker.on('message', ({ id, answer }: WorkerAnswer) => {
+    const waiting = pending.get(id);
+    pending.delete(id);
+    if ('error' in answer) waiting?.reject(new Error(answer.error));
+    else waiting?.resolve(answer);
+  });
   worker.on('error', error => die(`a worker thread failed: ${error.message}`));
   worker.on('exit', code => die(`a worker thread ended with code ${code}`));
   return {
@@ -37,8 +37,9 @@ export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker:
       const path = await graphPath(graph);
       if (!alive) throw new Error('the worker thread has ended');
       return new Promise((resolve, reject) => {
-        pending = { resolve, reject };
-        const request: WorkerRequest = { path, feeds };
+        const id = ++last;
+        pending.set(id, { resolve, reject });
+        const request: WorkerRequest = { id, path, feeds };
         worker.postMessage(
           request,
           Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer),

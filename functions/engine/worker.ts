@@ -1,17 +1,26 @@
 /** Worker thread of the pool: sessions of its own over the same mapped weights, one thread each. */
 import { parentPort } from 'node:worker_threads';
 import type { Feed } from './batch.ts';
+import type { Logits } from './runner.ts';
 import { openSession, type Session } from './session.ts';
 
 export interface WorkerRequest {
+  id: number;
   path: string;
   feeds: Record<string, Feed>;
+}
+
+export interface WorkerAnswer {
+  id: number;
+  answer: Logits | { error: string };
 }
 
 const port = parentPort!;
 const sessions = new Map<string, Promise<Session>>();
 
-port.on('message', async ({ path, feeds }: WorkerRequest) => {
+port.on('message', async ({ id, path, feeds }: WorkerRequest) => {
+  const reply = (answer: WorkerAnswer['answer'], transfer: ArrayBuffer[] = []) =>
+    port.postMessage({ id, answer } satisfies WorkerAnswer, transfer);
   try {
     let session = sessions.get(path);
     if (!session) {
@@ -22,8 +31,8 @@ port.on('message', async ({ path, feeds }: WorkerRequest) => {
     const { data, shape } = await (await session).run(feeds);
     // The runtime's own memory cannot move between threads: hand over a copy.
     const copy = Float32Array.from(data);
-    port.postMessage({ data: copy, shape: [...shape] }, [copy.buffer]);
+    reply({ data: copy, shape: [...shape] }, [copy.buffer]);
   } catch (error) {
-    port.postMessage({ error: (error as Error).message });
+    reply({ error: (error as Error).message });
   }
 });

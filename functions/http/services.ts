@@ -1,9 +1,10 @@
 /** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
-import { type Adapters, openAdapters } from '../adapters.ts';
+import { type Adapters, openAdapters, type WantedAdapter } from '../adapters.ts';
 import { type Base, openBase } from '../base.ts';
 import type { Store } from '../store/store.ts';
 import { onlyBase } from './base-name.ts';
 import { lazyBase } from './lazy-base.ts';
+import { logError } from './log.ts';
 import { servedStore } from './served-store.ts';
 
 export interface Limits {
@@ -48,11 +49,13 @@ export interface ServicesOptions {
   /** Worker threads that compute; 0 computes in the calling thread. */
   workers: number;
   limits?: Partial<Limits> | undefined;
+  /** Loaded at start, ahead of the requests that need them; this opens the base. One that fails is logged. */
+  prefetch?: readonly WantedAdapter[] | undefined;
 }
 
 /** `close` gives the base's memory back; call it when no request is under way. */
 export function openServices(options: ServicesOptions): Services & { close(): Promise<void> } {
-  const { cacheDir, workers, limits } = options;
+  const { cacheDir, workers, limits, prefetch = [] } = options;
   const base = lazyBase(async () => {
     const name = options.baseName ?? (await onlyBase(options.store));
     return openBase({ store: options.store, name, cacheDir, workers });
@@ -64,6 +67,9 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     budgetBytes: adapterBudgetBytes,
     aliasTtlMs,
     now: Date.now,
+  });
+  void adapters.prefetch(prefetch).then(failed => {
+    for (const { error } of failed) logError(error);
   });
   return {
     store,

@@ -42,16 +42,15 @@ const wide = {
 };
 
 function wideWeights(): Uint8Array {
-  const tensors = [...bert.tensors(bert.readConfig(wide))].map(([name, shape], index) => {
-    const center = name.endsWith('LayerNorm.weight') ? 1 : 0;
-    const draw = (_: unknown, i: number) => center + (uniform({ seed: 3, stream: 9 }, index, i) - 0.5) / 4;
-    const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, draw);
-    return [
-      name,
-      { dtype: 'F32' as const, shape: [...shape], data: new Uint8Array(data.buffer) },
-    ] as const;
-  });
-  return writeSafetensors(tensors.map(([name, tensor]) => [name, tensor]));
+  const tensors = bert.tensors(bert.readConfig(wide));
+  return writeSafetensors(
+    [...tensors].map(([name, shape], index) => {
+      const center = name.endsWith('LayerNorm.weight') ? 1 : 0;
+      const draw = (_: unknown, i: number) => center + (uniform({ seed: 3, stream: 9 }, index, i) - 0.5) / 4;
+      const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, draw);
+      return [name, { dtype: 'F32' as const, shape: [...shape], data: new Uint8Array(data.buffer) }];
+    }),
+  );
 }
 
 export async function testBase(size: 'tiny' | 'wide', precision: PrecisionName): Promise<TestBase> {
@@ -81,6 +80,7 @@ export function countingEngine(
   const engine = batchingEngine({
     base: manifest,
     runners: 1,
+    depth: 1,
     limits,
     maxWaitingRows: 4096,
     startRunner() {
