@@ -9,6 +9,7 @@ import { canonicalJson, sha256 } from './digest.ts';
 import { parseDocument, parseName } from './document.ts';
 import { BaseManifest, type FileRef } from './manifests.ts';
 import { BaseName, Digest } from './names.ts';
+import { hasReceipt, writeReceipt } from './receipts.ts';
 
 export interface BaseFile {
   sha256: string;
@@ -116,11 +117,19 @@ export function baseFile(store: Store, name: string, ref: FileRef, cacheDir: str
   const path = store.localPath?.(key) ?? join(resolve(cacheDir), parseName(BaseName, name), ref.sha256);
   let ready = verified.get(path);
   if (!ready) {
-    ready = store.localPath ? verifyOwn(path, { name, ref }) : download(store, { key, path, name, ref });
+    ready = verifiedFile(store, { key, path, name, ref, cacheDir });
     verified.set(path, ready);
     ready.catch(() => verified.delete(path));
   }
   return ready;
+}
+
+async function verifiedFile(store: Store, wanted: Download & { cacheDir: string }): Promise<string> {
+  const { path, ref, cacheDir } = wanted;
+  if (await hasReceipt(cacheDir, path, ref.sha256)) return path;
+  await (store.localPath ? verifyOwn(path, wanted) : download(store, wanted));
+  await writeReceipt(cacheDir, path, ref.sha256);
+  return path;
 }
 
 async function verifyOwn(path: string, { name, ref }: { name: string; ref: FileRef }): Promise<string> {
