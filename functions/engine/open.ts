@@ -14,7 +14,7 @@ export interface EngineOptions {
 }
 
 /** Padded tokens of one run: batching gains little on a CPU core, and a long run delays what comes after it. */
-const maxTokens = 512;
+const maxTokens = 256;
 const maxRows = 64;
 const maxWaitingRows = 4096;
 
