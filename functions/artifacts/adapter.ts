@@ -195,9 +195,8 @@ export function readAdapter(
       );
     if (tensor.dtype !== 'I8')
       return { rows, columns, data: finite(float32(tensor), `${what}: tensor ${name}`) };
-    const data = Int8Array.from(
-      new Int8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length),
-    );
+    // A copy, so that the file's buffer can go.
+    const data = new Int8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length).slice();
     return { rows, columns, data, scales: vector(`${name}.scale`, scaled) };
   };
   const readLora = (): ResidentLora => {

@@ -61,12 +61,18 @@ function manifestOf(
   };
 }
 
-/** In memory; without modules, it adapts nothing but the head. */
-export function benchAdapter(base: BaseManifest, spec: BenchAdapter): ResidentAdapter {
+/** Reads an adapter again and again, as a server that loads it for one tenant after another. */
+export function benchAdapterLoader(base: BaseManifest, spec: BenchAdapter): () => ResidentAdapter {
   const file = adapterFile(base, spec);
   const manifest = manifestOf(base, spec, file);
+  // Without modules it adapts nothing but the head, which no stored manifest may say.
   const bare = { ...manifest, lora: { ...manifest.lora, targetModules: spec.modules } };
-  return readAdapter(file, { manifest: bare, digest: String(spec.seed), config: base.config });
+  return () => readAdapter(file, { manifest: bare, digest: String(spec.seed), config: base.config });
+}
+
+/** In memory. */
+export function benchAdapter(base: BaseManifest, spec: BenchAdapter): ResidentAdapter {
+  return benchAdapterLoader(base, spec)();
 }
 
 /** In the store, under tenant `bench`. */

@@ -10,7 +10,7 @@ import { openEngine } from '../../functions/engine/open.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { cacheDir } from '../commands/command.ts';
 import { uniform } from '../random.ts';
-import { benchAdapter, publishBenchAdapter } from './adapter.ts';
+import { benchAdapterLoader, publishBenchAdapter } from './adapter.ts';
 import { openBenchBase } from './base.ts';
 
 const residents = 10_000;
@@ -47,11 +47,12 @@ export async function benchTenants(): Promise<void> {
   const { store, manifest } = await openBenchBase();
   const { name } = await publishBenchAdapter(store, manifest, spec);
 
+  const load = benchAdapterLoader(manifest, spec);
+  for (let i = 0; i < 200; i++) load();
   globalThis.gc?.();
   const before = rssMb();
   let held: ResidentAdapter[] = [];
-  for (let seed = 0; seed < residents; seed++)
-    held.push(benchAdapter(manifest, { ...spec, seed: seed % 50 }));
+  for (let i = 0; i < residents; i++) held.push(load());
   globalThis.gc?.();
   const [total, each] = [rssMb(), ((rssMb() - before) * 2 ** 20) / residents / 1000];
   console.log(`${held.length} resident adapters: ${each.toFixed(1)} kB each, process ${total.toFixed(0)} MB`);
