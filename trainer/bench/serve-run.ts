@@ -15,8 +15,8 @@ export interface ServeBench {
   modules: TargetModule[];
   rank: number;
   adapters: number;
-  batch: number;
-  length: number;
+  /** Tokens of each row; the peers read `batch` and `length` of equal rows instead. */
+  lengths: number[];
 }
 
 const bench: ServeBench = JSON.parse(process.argv[2]!);
@@ -31,15 +31,9 @@ const engine = openEngine({
   workers: 0,
   graphPath: variant => baseFile(store, base.name, base.graphs[variant]!, cacheDir),
 });
-const rows = Array.from({ length: bench.batch }, (_, row): Row => {
-  const ids = Int32Array.from({ length: bench.length }, (_, i) => 1000 + (((row * 131 + i) * 7919) % 20_000));
-  const window = {
-    ids,
-    typeIds: new Int32Array(bench.length),
-    position: 1,
-    first: 0,
-    count: bench.length - 2,
-  };
+const rows = bench.lengths.map((length, row): Row => {
+  const ids = Int32Array.from({ length }, (_, i) => 1000 + (((row * 131 + i) * 7919) % 20_000));
+  const window = { ids, typeIds: new Int32Array(length), position: 1, first: 0, count: length - 2 };
   return { window, adapter: adapters[row % adapters.length]! };
 });
 

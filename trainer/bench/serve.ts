@@ -5,7 +5,9 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { TargetModule } from '../../functions/artifacts/manifests.ts';
+import type { BaseManifest, TargetModule } from '../../functions/artifacts/manifests.ts';
+import type { Store } from '../../functions/store/store.ts';
+import { uniform } from '../random.ts';
 import { openBenchBase } from './base.ts';
 import { inTurn, startMeasured } from './child.ts';
 import type { ServeBench } from './serve-run.ts';
@@ -38,10 +40,9 @@ export async function benchServe(): Promise<void> {
       modules,
       rank: 8,
       adapters: Math.min(32, batch),
-      batch,
-      length,
+      lengths: new Array(batch).fill(length),
     });
-    const argument = JSON.stringify(describe(moduleSets[0]!));
+    const argument = JSON.stringify({ ...describe(moduleSets[0]!), batch, length });
     const sides = [
       ...(await Promise.all(
         [[], ...moduleSets].map(modules =>
@@ -76,5 +77,44 @@ export async function benchServe(): Promise<void> {
     });
   }
   console.table(table);
+  await mixedLengths(store, manifest, ours);
   await writeFile('bench-serve.json', `${JSON.stringify(table, null, 2)}\n`);
+}
+
+/** Short questions and long passages in turn, in one call, against the best batch of equal rows: tokens a second. */
+async function mixedLengths(store: Store, manifest: BaseManifest, ours: string): Promise<void> {
+  const random = { seed: 1, stream: 8 };
+  const between = (i: number, low: number, high: number) =>
+    low + Math.floor(uniform(random, i) * (high - low));
+  const mixed = Array.from({ length: 128 }, (_, i) =>
+    i % 2 === 0 ? between(i, 8, 30) : between(i, 90, 220),
+  );
+  const candidates = {
+    mixed,
+    ...Object.fromEntries([16, 32, 64, 128].map(n => [`${n}`, new Array(2048 / n).fill(n)])),
+  };
+  const names = Object.keys(candidates);
+  const sides = await Promise.all(
+    Object.values(candidates).map(lengths => {
+      const bench: ServeBench = {
+        store: store.url,
+        base: manifest.name,
+        config: manifest.config,
+        modules: ['q', 'v'],
+        rank: 8,
+        adapters: 32,
+        lengths,
+      };
+      return startMeasured(process.execPath, [ours, JSON.stringify(bench)]);
+    }),
+  );
+  const results = await inTurn(sides, { rounds: 5, stepsPerRound: 1 });
+  for (const side of sides) side.close();
+  const rates = results.map(({ ms }, i) => {
+    const tokens = Object.values(candidates)[i]!.reduce((a, b) => a + b, 0);
+    return (1000 * tokens) / ms;
+  });
+  const best = Math.max(...rates.slice(1));
+  const line = `mixed lengths: ${Math.round(rates[0]!)} tokens/s, ${(rates[0]! / best).toFixed(2)} of the best equal length (${names[rates.indexOf(best)]})`;
+  console.log(line);
 }
