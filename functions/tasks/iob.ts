@@ -25,25 +25,33 @@ const impossible = -1e9;
  */
 export function decodeTags(scores: readonly ArrayLike<number>[], tags: readonly string[]): Int32Array {
   const count = tags.length;
-  const allowed = tags.map(tag => tags.flatMap((previous, i) => (mayFollow(previous, tag) ? [i] : [])));
+  // Only I- tags are choosy: they follow the B- and I- of their type. All others share one best predecessor.
+  const before = tags.map(tag =>
+    tag.startsWith('I-') ? tags.flatMap((previous, i) => (mayFollow(previous, tag) ? [i] : [])) : undefined,
+  );
   const back: Int32Array[] = [];
   let best = Float64Array.from(tags, tag => (mayFollow(undefined, tag) ? 0 : Number.NEGATIVE_INFINITY));
   scores.forEach((row, word) => {
     const next = new Float64Array(count);
     const from = new Int32Array(count);
-    for (let tag = 0; tag < count; tag++) {
+    const winnerOf = (candidates: Iterable<number>) => {
       let winner = -1;
-      if (word > 0) for (const i of allowed[tag]!) if (winner < 0 || best[i]! > best[winner]!) winner = i;
+      for (const i of candidates) if (winner < 0 || best[i]! > best[winner]!) winner = i;
+      return winner;
+    };
+    const anyWinner = word === 0 ? -1 : winnerOf(best.keys());
+    for (let tag = 0; tag < count; tag++) {
+      const choosy = before[tag];
+      const winner = word === 0 ? tag : choosy ? winnerOf(choosy) : anyWinner;
       from[tag] = winner;
-      const before = word === 0 ? best[tag]! : winner < 0 ? Number.NEGATIVE_INFINITY : best[winner]!;
-      next[tag] = before + Math.max(impossible, row[tag]!);
+      next[tag] = (best[winner] ?? Number.NEGATIVE_INFINITY) + Math.max(impossible, row[tag]!);
     }
     back.push(from);
     best = next;
   });
   const path = new Int32Array(scores.length);
   if (scores.length === 0) return path;
-  let tag = best.indexOf(Math.max(...best));
+  let tag = best.reduce((winner, score, i) => (score > best[winner]! ? i : winner), 0);
   for (let word = scores.length - 1; word >= 0; word--) {
     path[word] = tag;
     tag = back[word]![tag]!;
