@@ -5,10 +5,16 @@ import { predict } from '../../functions/predict.ts';
 import { openStore } from '../../functions/store/open.ts';
 import { classification } from '../../functions/tasks/classification.ts';
 
-const [storeUrl, baseName, tenant, reference] = process.argv.slice(2) as [string, string, string, string];
+const [storeUrl, baseName, tenant, reference, cacheDir] = process.argv.slice(2) as [
+  string,
+  string,
+  string,
+  string,
+  string,
+];
 const stages: Record<string, number> = { imported: performance.now() };
 const store = await openStore(storeUrl);
-const opening = openBase({ store, name: baseName, cacheDir: '.', workers: 0 });
+const opening = openBase({ store, name: baseName, cacheDir, workers: 0 });
 const adapters = openAdapters({
   store,
   base: async () => (await opening).manifest,

@@ -50,7 +50,7 @@ export async function benchCold(): Promise<void> {
     const stages: Record<string, number[]> = {};
     for (let round = 0; round <= rounds; round++) {
       const bare = await timed(['-e', '0']);
-      const full = await timed([outfile, store.url, manifest.name, tenant, name]);
+      const full = await timed([outfile, store.url, manifest.name, tenant, name, folder]);
       if (round === 0) continue;
       empty.push(bare.ms);
       cold.push(full.ms);
