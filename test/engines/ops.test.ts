@@ -142,21 +142,22 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
       build: (g, [a]) => [g.mul(a!, g.cast(integers(g, [3, 4], 'int8')))],
     },
   ],
-  quantizedLinear: [127, 63].map(levels => ({
-    shapes: [['B', 8], [4]],
-    build: (g, [a, bias]) => [
-      g.quantizedLinear(
-        a!,
-        {
-          weight: integers(g, [8, 4], 'int8'),
-          scales: g.constant([0.01, 0.02, 0.03, 0.04], [4]),
-          bias: bias!,
-        },
-        levels,
-      ),
-    ],
-    rounds: true,
-  })),
+  quantizedLinear: [127, 63].flatMap(levels =>
+    [null, 2].map(shift => ({
+      shapes: [['B', 8], [4]],
+      build: (g: Graph, [a, bias]: Value[]) => {
+        const scales = g.constant([0.01, 0.02, 0.03, 0.04], [4]);
+        return [
+          g.quantizedLinear(
+            a!,
+            { weight: integers(g, [8, 4], 'int8'), scales, bias: bias! },
+            { levels, shift },
+          ),
+        ];
+      },
+      rounds: true,
+    })),
+  ),
   blockQuantizedLinear: [],
   transpose: [{ shapes: [['B', 'S', 2, 4]], build: (g, [a]) => [g.transpose(a!, [0, 2, 3, 1])] }],
   reshape: [

@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
+import { type FloatTensor, quantizeRows } from '../../functions/artifacts/adapter.ts';
 import type { BaseFile } from '../../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
 import {
@@ -18,6 +18,7 @@ import {
   float32,
   readSafetensors,
   type Tensor,
+  type TensorData,
   writeSafetensors,
 } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
@@ -26,8 +27,9 @@ import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import { familyOf } from '../models/families.ts';
 import type { Family } from '../models/family.ts';
 import { measureFidelity } from './fidelity.ts';
-import { type PrecisionName, precisions } from './precision.ts';
+import { activationShift, type PrecisionName, precisions } from './precision.ts';
 import { servingGraphs } from './serving-graph.ts';
+import { measureSmoothing, type Smoothing, smoothingName } from './smoothing.ts';
 
 export interface BaseSource {
   /** Directory with config.json, tokenizer.json, model.safetensors and, perhaps, 1_Pooling/config.json. */
@@ -60,18 +62,20 @@ export async function buildBase(
     return { sha256: digest, bytes: bytes.length };
   };
   const floats = encoderTensors(readSafetensors(source, 'model.safetensors'), encoder, family);
-  const [float32, stored] = [
-    storedWeights(floats, encoder, 'fp32'),
-    storedWeights(floats, encoder, precision),
-  ];
+  const tokenizerText = new TextDecoder().decode(tokenizerJson);
+  const compiled = compileTokenizer(tokenizerText);
+  checkVocabulary(tokenizerText, encoder);
+  const float32 = storedWeights(floats, encoder, 'fp32');
+  const measured = { config: encoder, tokenizer: openTokenizer(compiled), float32 };
+  const smoothing = precisions[precision].rounds
+    ? await measureSmoothing({ ...measured, tensors: floats })
+    : undefined;
+  const stored = storedWeights(floats, encoder, precision, smoothing);
   const weights = keep(stored);
   const places = [...readSafetensors(stored, 'weights')].map(
     ([tensor, { offset, data }]) => [tensor, { offset, bytes: data.length }] as const,
   );
   const graphs = servingGraphs(encoder, { location: weights.sha256, tensors: new Map(places) }, precision);
-  const tokenizerText = new TextDecoder().decode(tokenizerJson);
-  const compiled = compileTokenizer(tokenizerText);
-  checkVocabulary(tokenizerText, encoder);
   const tokenizer = { source: keep(tokenizerJson), compiled: keep(compiled) };
   const sourceDigest = sha256(source);
   return {
@@ -84,13 +88,7 @@ export async function buildBase(
       config: encoder,
       pooling: await poolingOf(directory),
       precision,
-      fidelity: await measureFidelity({
-        config: encoder,
-        tokenizer: openTokenizer(compiled),
-        precision,
-        stored,
-        float32,
-      }),
+      fidelity: await measureFidelity({ ...measured, precision, stored }),
       tokenizer,
       weights,
       trainingWeights: keep(float32),
@@ -162,20 +160,51 @@ function storedWeights(
   tensors: ReadonlyMap<string, FloatTensor>,
   config: EncoderConfig,
   precision: PrecisionName,
+  smoothing: Smoothing = new Map(),
 ): Uint8Array {
   const { full } = precisions[precision];
   const { module } = familyNames(config.family);
-  const linears = new Set(
-    Array.from({ length: config.layers }, (_, layer) =>
-      targetModules.map(target => `${module(layer, target)}.weight`),
-    ).flat(),
-  );
+  /** Linear layers' weights, with the name of their smoothing factors. */
+  const linears = new Map<string, string | undefined>();
+  for (let layer = 0; layer < config.layers; layer++)
+    for (const target of targetModules)
+      linears.set(`${module(layer, target)}.weight`, smoothingName(layer, target));
   const tables = new Set(familyOf(config.family).largeTables);
-  return writeSafetensors(
-    [...tensors].flatMap(([name, tensor]) =>
-      full.store(name, tensor, linears.has(name) ? 'linear' : tables.has(name) ? 'table' : 'plain'),
-    ),
-  );
+  const reciprocals = Array.from(smoothing, ([name, factors]): [string, TensorData] => {
+    const data = factors.map(factor => 1 / factor);
+    return [name, { dtype: 'F32', shape: [data.length], data: new Uint8Array(data.buffer) }];
+  });
+  const biases = precisions[precision].rounds
+    ? shiftedBiases(tensors, config)
+    : new Map<string, Float32Array>();
+  const weights = [...tensors].flatMap(([name, { shape, data }]) => {
+    const factors = smoothing.get(linears.get(name) ?? '');
+    const smoothed = factors ? data.map((value, i) => value * factors[i % factors.length]!) : data;
+    const role = linears.has(name) ? 'linear' : tables.has(name) ? 'table' : 'plain';
+    return full.store(name, { shape, data: biases.get(name) ?? smoothed }, role);
+  });
+  return writeSafetensors([...weights, ...reciprocals]);
+}
+
+/** Biases of the layers whose input is shifted: b - shift * (sum of each row of the weight as it is stored). */
+function shiftedBiases(
+  tensors: ReadonlyMap<string, FloatTensor>,
+  config: EncoderConfig,
+): Map<string, Float32Array> {
+  const { module } = familyNames(config.family);
+  const shift = activationShift(config);
+  const shifted = new Map<string, Float32Array>();
+  for (let layer = 0; layer < config.layers; layer++) {
+    const path = module(layer, 'd');
+    const { data: quantized, scales } = quantizeRows(tensors.get(`${path}.weight`)!.data, config.hiddenSize);
+    const bias = tensors.get(`${path}.bias`)!.data.map((value, row) => {
+      let sum = 0;
+      for (let i = 0; i < config.intermediateSize; i++) sum += quantized[row * config.intermediateSize + i]!;
+      return value - shift * scales[row]! * sum;
+    });
+    shifted.set(`${path}.bias`, bias);
+  }
+  return shifted;
 }
 
 /** `mean` where sentence-transformers' 1_Pooling/config.json says so, else the first token. */

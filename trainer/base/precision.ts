@@ -3,7 +3,7 @@
  * or 8 bits in blocks. Training always starts from the float32 weights.
  */
 import { type FloatTensor, quantizeRows } from '../../functions/artifacts/adapter.ts';
-import type { BaseManifest } from '../../functions/artifacts/manifests.ts';
+import type { BaseManifest, EncoderConfig } from '../../functions/artifacts/manifests.ts';
 import type { TensorData } from '../../functions/artifacts/safetensors.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Value } from '../graph/value.ts';
@@ -19,6 +19,15 @@ export interface LinearSite {
   out: number;
   /** [rows, in] */
   x: Value;
+  /** Tensor [in] that multiplies x where inputs are smoothed (smoothing.ts). */
+  smoothing?: string | undefined;
+  /** What is added to x so that it is not negative; the stored bias has taken it back. Null where x has both signs. */
+  shift: number | null;
+}
+
+/** x that comes out of an activation has a lowest value: GELU's is -0.17. */
+export function activationShift({ activation }: EncoderConfig): number {
+  return activation === 'gelu' ? 0.17 : 0;
 }
 
 export interface Precision {
@@ -71,7 +80,9 @@ const int8 = (levels: number): Precision => ({
   linear: site => {
     const weight = site.g.weight(`${site.path}.weight`, [site.in, site.out], 'int8');
     const scales = site.g.weight(`${site.path}.weight.scale`, [site.out]);
-    return site.g.quantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, levels);
+    const { g, smoothing } = site;
+    const x = smoothing === undefined ? site.x : g.mul(site.x, g.weight(smoothing, [site.in]));
+    return g.quantizedLinear(x, { weight, scales, bias: biasOf(site) }, { levels, shift: site.shift });
   },
   lookup: ({ g, name, rows, width, indices, role }) => {
     if (role === 'plain') return tableLookup({ g, name, rows, width, indices, role });
@@ -109,9 +120,12 @@ const int8Block: Precision = {
   lookup: tableLookup,
 };
 
-/** By name; an int8 base has graphs for both kinds of CPU over the same weights. */
-export const precisions: Record<PrecisionName, { full: Precision; narrow?: Precision }> = {
+/**
+ * By name; an int8 base has graphs for both kinds of CPU over the same weights. `rounds`: activations are rounded by rows,
+ * so inputs are smoothed and shifted for it.
+ */
+export const precisions: Record<PrecisionName, { full: Precision; narrow?: Precision; rounds?: true }> = {
   fp32: { full: fp32 },
-  int8: { full: int8(127), narrow: int8(63) },
+  int8: { full: int8(127), narrow: int8(63), rounds: true },
   'int8-block': { full: int8Block },
 };

@@ -19,7 +19,8 @@ import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderInputs, type Project } from '../models/family.ts';
-import { type Precision, type PrecisionName, precisions } from './precision.ts';
+import { activationShift, type Precision, type PrecisionName, precisions } from './precision.ts';
+import { smoothingName } from './smoothing.ts';
 
 /** LoRA tensors as graph values, by layer and module (the first of those that share a product, for A and scales). */
 interface PackedLora {
@@ -85,7 +86,14 @@ function perRowProject({ g, config, variant, precision }: PerRow): Project {
     }
     return modules.map(module => {
       const widths = moduleWidths(config, module);
-      const frozen = precision.linear({ g, path: pathOf(layer, module), ...widths, x });
+      const frozen = precision.linear({
+        g,
+        path: pathOf(layer, module),
+        ...widths,
+        x,
+        smoothing: smoothingName(layer, module),
+        shift: module === 'd' ? activationShift(config) : null,
+      });
       const own = narrow.get(module);
       if (!own) return frozen;
       const delta = g.matmul(own, packed.b.get(siteKey(layer, module))!);

@@ -53,9 +53,11 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
     return [c ? tf.add(product, c) : product];
   },
   cast: unary((tf, x) => tf.cast(x, 'float32')),
-  quantizedLinear: ({ tf }, { attributes: { levels } }, [x, w, scales, c]) => {
-    const rowScale = tf.div(tf.max(tf.abs(x!), -1, true), levels);
-    const q = tf.round(tf.divNoNan(x!, rowScale));
+  quantizedLinear: ({ tf }, { attributes: { levels, shift } }, [x, w, scales, c]) => {
+    const shifted = tf.add(x!, shift ?? 0);
+    const size = shift === null ? tf.abs(shifted) : shifted;
+    const rowScale = tf.div(tf.max(size, -1, true), shift === null ? levels : 2 * levels + 1);
+    const q = tf.round(tf.divNoNan(shifted, rowScale));
     const product = tf.mul(tf.mul(tf.matMul(q, w!), scales!), rowScale);
     return [c ? tf.add(product, c) : product];
   },

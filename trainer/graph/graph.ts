@@ -107,8 +107,15 @@ export class Graph {
   cast(x: Value) {
     return this.#one('cast', [x], {});
   }
-  quantizedLinear(x: Value, w: { weight: Value; scales: Value; bias?: Value }, levels: number) {
-    return this.#one('quantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], { levels });
+  quantizedLinear(
+    x: Value,
+    w: { weight: Value; scales: Value; bias?: Value },
+    { levels, shift = null }: { levels: number; shift?: number | null },
+  ) {
+    return this.#one('quantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], {
+      levels,
+      shift,
+    });
   }
   blockQuantizedLinear(x: Value, w: { weight: Value; scales: Value; bias?: Value }, block: number) {
     return this.#one('blockQuantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], { block });

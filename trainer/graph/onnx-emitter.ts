@@ -95,26 +95,24 @@ export class Emitter {
   }
 
   /**
-   * Rows of a float tensor as uint8 around 128, and their scales [rows, 1]: max |row| / levels. Shared by all readers. A row
-   * of zeros has scale 0, and whatever it rounds to is multiplied by that.
+   * Rows of a float tensor as uint8 and their scales [rows, 1], shared by all readers. Around 128: scale is max |row| /
+   * levels. With a shift: x + shift from 0 up, scale is its maximum / (2 levels + 1). A row of zeros has scale 0, and
+   * whatever it rounds to is multiplied by that.
    */
-  quantizedRows(x: string, rows: Dim, levels: number): { q: string; rowScales: string } {
-    const key = `quantized ${levels} ${x}`;
+  quantizedRows(x: string, rows: Dim, { levels, shift }: { levels: number; shift: number | null }) {
+    const key = `quantized ${levels} ${shift} ${x}`;
     let known = this.#quantized.get(key);
     if (!known) {
       const lastAxis = this.constant([1], [1], 'int64');
-      const max = this.temporary(
-        'ReduceMax',
-        [this.temporary('Abs', [x]), lastAxis],
-        [attribute('keepdims', 1)],
-      );
-      const rowScales = this.temporary('Mul', [max, this.constant([1 / levels], [], 'float32')]);
+      const factor = this.constant([1 / (shift === null ? levels : 2 * levels + 1)], [], 'float32');
+      const signed = shift === null;
+      const shifted = signed ? x : this.temporary('Add', [x, this.constant([shift], [], 'float32')]);
+      const size = signed ? this.temporary('Abs', [x]) : shifted;
+      const max = this.temporary('ReduceMax', [size, lastAxis], [attribute('keepdims', 1)]);
+      const rowScales = this.temporary('Mul', [max, factor]);
       const flat = this.temporary('Reshape', [rowScales, this.constant([-1], [1], 'int64')]);
-      const zeroPoints = this.#zeroPoints(rows);
-      known = {
-        q: this.temporary('QuantizeLinear', [x, flat, zeroPoints], [attribute('axis', 0)]),
-        rowScales,
-      };
+      const inputs = [shifted, flat, this.#zeroPoints(rows, signed ? 128 : 0)];
+      known = { q: this.temporary('QuantizeLinear', inputs, [attribute('axis', 0)]), rowScales };
       this.#quantized.set(key, known);
     }
     return known;
@@ -142,12 +140,12 @@ export class Emitter {
     return name;
   }
 
-  /** 128 for each of so many rows. */
-  #zeroPoints(rows: Dim): string {
-    const key = `zero points ${rows}`;
+  /** One zero point for each of so many rows. */
+  #zeroPoints(rows: Dim, value: number): string {
+    const key = `zero points ${value} ${rows}`;
     let name = this.#constants.get(key);
     if (name === undefined) {
-      name = this.temporary('Expand', [this.constant([128], [1], 'uint8'), this.shape([rows], false)]);
+      name = this.temporary('Expand', [this.constant([value], [1], 'uint8'), this.shape([rows], false)]);
       this.#constants.set(key, name);
     }
     return name;

@@ -65,9 +65,9 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     if (c) e.emit('Add', [result, c], [out!]);
   },
   cast: (e, _, input, output) => e.emit('Cast', input, output, [attribute('to', dataTypes.float32)]),
-  quantizedLinear: (e, { inputs, attributes: { levels } }, [x, w, scales, c], [out]) => {
-    const { q, rowScales } = e.quantizedRows(x!, inputs[0]!.shape[0]!, levels);
-    const zeroPoint = e.constant([128], [], 'uint8');
+  quantizedLinear: (e, { inputs, attributes }, [x, w, scales, c], [out]) => {
+    const { q, rowScales } = e.quantizedRows(x!, inputs[0]!.shape[0]!, attributes);
+    const zeroPoint = e.constant([attributes.shift === null ? 128 : 0], [], 'uint8');
     const product = `${out}.product`;
     e.emit(
       'MatMulIntegerToFloat',

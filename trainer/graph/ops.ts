@@ -40,9 +40,10 @@ export interface Attributes {
   cast: object;
   /**
    * x W [+ c] for x [rows, in], W int8 [in, out] with one scale a column [out]. Each row of x is quantized by itself to
-   * whole numbers in +-levels, so no row depends on another.
+   * whole numbers in +-levels, so no row depends on another. With a shift, x + shift (which must not be negative) takes
+   * the place of x and uses twice the levels, 0 to 2 levels + 1.
    */
-  quantizedLinear: { levels: number };
+  quantizedLinear: { levels: number; shift: number | null };
   /**
    * x W' [+ c] for W uint8 [out, in / block, block] around 128, with one scale a block [out * in / block]; activations in
    * 8 bits a block. Contributed operator MatMulNBits.
