@@ -33,7 +33,11 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
   ],
   ['the AWS SDK: the S3 store', /^@(aws-sdk|smithy)\//, /^functions\/store\/s3(-error)?\.ts$/],
   ['TensorFlow.js: its engine', /^@tensorflow\//, /^trainer\/engines\/tfjs\.ts$/],
-  ['protobufjs: the ONNX schema', /^protobufjs/, /^trainer\/graph\/onnx-schema\.ts$/],
+  [
+    'protobufjs: the schemas of ONNX and of TensorBoard events',
+    /^protobufjs/,
+    /^trainer\/(graph\/onnx|visualize\/event)-schema\.ts$/,
+  ],
   ['Hono: the HTTP surface', /^(hono$|hono\/|@hono\/)/, /^functions\/(http\/.+|server|lambda)\.ts$/],
   ['csv-parse: the readers', /^csv-parse/, /^trainer\/data\//],
   ['commander: the commands and their program', /^commander$/, /^trainer\/(commands\/.+|program)\.ts$/],

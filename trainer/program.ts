@@ -3,9 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { VeneerError } from '../functions/error.ts';
 import { adaptersCommand } from './commands/adapters.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { exportCommand } from './commands/export.ts';
 import { keysCommand } from './commands/keys.ts';
+import { promoteCommand } from './commands/promote.ts';
 import { pullBaseCommand } from './commands/pull-base.ts';
 import { pushAdapterCommand } from './commands/push-adapter.ts';
+import { rollbackCommand } from './commands/rollback.ts';
 import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
 
@@ -14,6 +17,9 @@ const commands = [
   trainCommand,
   evaluateCommand,
   pushAdapterCommand,
+  exportCommand,
+  promoteCommand,
+  rollbackCommand,
   adaptersCommand,
   keysCommand,
   serveCommand,

@@ -32,6 +32,8 @@ export interface TrainObserver {
   log(line: string): void;
   onStep(report: StepReport): void;
   onEvaluate(done: number, total: number): void;
+  /** Scores of the float32 adapter after so many steps. */
+  onMetrics?(step: number, metrics: Metrics): void;
 }
 
 export interface TrainResult {
@@ -144,6 +146,7 @@ async function trainOn(
               checkFinite(values, options);
               const metrics = await score(values, 'float32', data.dev!.examples);
               observer.log(describe('dev', metrics));
+              observer.onMetrics?.(stepMs.length, metrics);
               return { metrics, main: metrics[task.mainMetric]! };
             },
           }
@@ -158,6 +161,7 @@ async function trainOn(
   }
 
   const trained = result.metrics ?? (scored ? await score(result.values, 'float32', scored.examples) : {});
+  if (scored && !result.metrics) observer.onMetrics?.(result.steps, trained);
   const served = scored ? await score(result.values, options.quantization, scored.examples) : {};
   if (scored)
     observer.log(

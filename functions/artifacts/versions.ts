@@ -128,7 +128,7 @@ function lostRace({ name, alias }: AliasChange, winner: StandingAlias | undefine
   const standing = winner ? `points to sha256:${winner.alias.digest}` : 'is gone';
   return new VeneerError(
     'conflict',
-    `${name}@${alias} was changed by someone else first and now ${standing}: look at it and push again`,
+    `${name}@${alias} was changed by someone else first and now ${standing}: look at it and try again`,
   );
 }
 

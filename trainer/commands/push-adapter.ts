@@ -1,10 +1,16 @@
-/** `push-adapter`: publishes a trained adapter for a tenant and points an alias at it. */
-import { type Command, InvalidArgumentError } from 'commander';
-import { readAdapterDirectory } from '../adapter-directory.ts';
+/** `push-adapter`: publishes a trained adapter, ours or PEFT's, for a tenant and points an alias at it. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { VeneerError } from '../../functions/error.ts';
+import type { Store } from '../../functions/store/store.ts';
+import { type AdapterDirectory, readAdapterDirectory } from '../adapter-directory.ts';
+import { isPeftDirectory, type PeftReadOptions, readPeftDirectory } from '../peft/read.ts';
 import { publish } from '../publish.ts';
-import { openSharedStore, outputOf, real, type SharedOptions, shared } from './command.ts';
+import { cacheDir, openSharedStore, outputOf, real, type SharedOptions, shared, whole } from './command.ts';
 
-interface Flags extends SharedOptions {
+/** What only a PEFT directory leaves open. */
+type PeftFlags = Partial<Omit<PeftReadOptions, 'cacheDir'>>;
+
+interface Flags extends SharedOptions, PeftFlags {
   tenant: string;
   name: string;
   alias: string;
@@ -19,10 +25,28 @@ function collectMetric(text: string, known: Record<string, number>): Record<stri
   return { ...known, [metric]: Number(value) };
 }
 
+async function readDirectory(
+  store: Store,
+  directory: string,
+  flags: PeftFlags,
+  log: (line: string) => void,
+): Promise<AdapterDirectory> {
+  if (!(await isPeftDirectory(directory))) {
+    const given = Object.keys(flags)[0];
+    if (given === undefined) return readAdapterDirectory(directory);
+    const flag = given.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    throw new VeneerError('usage', `--${flag} goes with a PEFT directory, which ${directory} is not`);
+  }
+  const { base, quantization = 'int8', ...rest } = flags;
+  if (base === undefined)
+    throw new VeneerError('usage', `${directory} is a PEFT directory: say its base in the store by --base`);
+  return readPeftDirectory(store, directory, { ...rest, base, quantization, cacheDir }, log);
+}
+
 export function pushAdapterCommand(program: Command): void {
   shared(program.command('push-adapter'))
     .description('publish a trained adapter for a tenant and point an alias at it')
-    .argument('<directory>', 'what trainer train left')
+    .argument('<directory>', 'what trainer train left, or a PEFT directory')
     .requiredOption('--tenant <tenant>', 'whose adapter it becomes')
     .requiredOption('--name <name>', 'name of the adapter')
     .option('--alias <alias>', 'alias that shall point to it', 'live')
@@ -37,13 +61,29 @@ export function pushAdapterCommand(program: Command): void {
       'refuse it if quantization costs more of the main metric, as a fraction',
       real(0, 1),
     )
+    .option('--base <name>', 'PEFT: base in the store that it was trained on')
+    .option(
+      '--labels <file>',
+      'PEFT: labels, one a line, in the order of the logits; else from its config.json',
+    )
+    .option('--max-length <n>', 'PEFT: tokens of one window (default as in train)', whole(8, 8192))
+    .option('--stride <n>', 'PEFT: tokens that neighbouring windows share', whole(0, 4096))
+    .option('--unanswerable', 'PEFT: it learned from questions without an answer')
+    .addOption(
+      new Option('--quantization <q>', 'PEFT: how it is stored (int8, if left out)').choices([
+        'int8',
+        'float16',
+        'float32',
+      ]),
+    )
     .action(async (directory: string, flags: Flags) => {
       const output = outputOf(flags);
+      const { tenant, name, alias, minMetric, maxDrop, store: _url, json: _json, ...peftFlags } = flags;
       const store = await openSharedStore(flags);
-      const { minMetric, ...rest } = flags;
-      const { created, ...result } = await publish(store, await readAdapterDirectory(directory), {
-        ...rest,
-        minMetrics: minMetric,
+      const adapter = await readDirectory(store, directory, peftFlags, output.log);
+      const { created, ...result } = await publish(store, adapter, {
+        ...{ tenant, name, alias, minMetrics: minMetric },
+        ...(maxDrop === undefined ? {} : { maxDrop }),
       });
       output.result(
         result,

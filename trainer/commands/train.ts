@@ -8,6 +8,7 @@ import type { Store } from '../../functions/store/store.ts';
 import { onnxEngine } from '../engines/onnx.ts';
 import { type TrainResult, train } from '../train.ts';
 import type { TrainOptions } from '../train-options.ts';
+import { openScalarLog } from '../visualize/tensorboard.ts';
 import {
   cacheDir,
   defaultThreads,
@@ -45,27 +46,41 @@ interface Flags extends SharedOptions {
   textColumn?: string;
   labelColumn?: string;
   pairColumn?: string;
+  logDir?: string;
 }
 
-/** Trains with progress shown; used by the command and by quickstart. */
+/** Trains with progress shown, and curves in `logDir`; used by the command and by quickstart. */
 export async function trainWithProgress(
   store: Store,
-  options: TrainOptions,
+  { logDir, ...options }: TrainOptions & { logDir?: string },
   log: (line: string) => void,
 ): Promise<TrainResult> {
   const progress = progressOf(log);
+  const scalars = logDir === undefined ? undefined : openScalarLog(logDir, progress.log);
   let rate = 0;
   try {
     return await train(store, onnxEngine({ threads: options.threads }), options, {
       log: progress.log,
-      onStep: ({ step, steps, epoch, loss, tokens, milliseconds }) => {
+      onStep: ({ step, steps, epoch, loss, learningRate, gradientNorm, tokens, milliseconds }) => {
         const now = (1000 * tokens) / milliseconds;
         rate = rate === 0 ? now : 0.9 * rate + 0.1 * now;
         progress.update(step, steps, `epoch ${epoch} loss ${loss.toFixed(4)} ${Math.round(rate)} tokens/s`);
+        scalars?.add(step, {
+          loss,
+          learning_rate: learningRate,
+          gradient_norm: gradientNorm,
+          tokens_per_second: now,
+        });
       },
       onEvaluate: (done, total) => progress.update(done, total, 'evaluating'),
+      onMetrics: (step, metrics) =>
+        scalars?.add(
+          step,
+          Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval/${name}`, value])),
+        ),
     });
   } finally {
+    scalars?.close();
     progress.stop();
   }
 }
@@ -141,6 +156,7 @@ export function trainCommand(program: Command): void {
     )
     .option('--seed <n>', 'seed of everything random', whole(0, 2 ** 32 - 1), d.seed)
     .option('--threads <n>', 'threads of one step', whole(1, 256), d.threads)
+    .option('--log-dir <directory>', 'write TensorBoard events there')
     .option('--text-column <column>', 'classification: name or 1-based number')
     .option('--label-column <column>', 'classification: name or 1-based number')
     .option('--pair-column <column>', 'classification of pairs: column of the second text')
@@ -148,7 +164,7 @@ export function trainCommand(program: Command): void {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
       const { textColumn, labelColumn, pairColumn, rank, alpha, maxGradNorm, ...rest } = flags;
-      const options: TrainOptions = {
+      const options: TrainOptions & { logDir?: string } = {
         ...rest,
         maxGradientNorm: maxGradNorm,
         lora: { rank, alpha, targetModules: flags.targetModules },

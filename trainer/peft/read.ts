@@ -1,0 +1,154 @@
+/** Reads a directory that PEFT's save_pretrained left as an adapter of a base in the store, ready to publish. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeAdapter } from '../../functions/artifacts/adapter.ts';
+import { baseFile, readBase } from '../../functions/artifacts/bases.ts';
+import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
+import { AdapterManifest, type BaseManifest } from '../../functions/artifacts/manifests.ts';
+import { familyNames } from '../../functions/artifacts/modules.ts';
+import { VeneerError } from '../../functions/error.ts';
+import type { Store } from '../../functions/store/store.ts';
+import type { AdapterDirectory } from '../adapter-directory.ts';
+import { readText } from '../data/files.ts';
+import { parseJson } from '../data/json.ts';
+import { windowOptions } from '../draft-manifest.ts';
+import { trainingTasks } from '../tasks/tasks.ts';
+import type { TrainOptions } from '../train-options.ts';
+import { readWeight, readWeightsFile } from '../weights.ts';
+import { peftFiles, readPeftConfig } from './config.ts';
+import { peftLabels, readModelConfig } from './model-config.ts';
+import { openPeftTensors, takeHead, takeLora } from './tensors.ts';
+
+/** What PEFT's files do not say. */
+export interface PeftReadOptions {
+  /** Name of the base in the store. */
+  base: string;
+  labels?: string;
+  maxLength?: number;
+  stride?: number;
+  unanswerable?: boolean;
+  quantization: AdapterManifest['quantization'];
+  cacheDir: string;
+}
+
+/** A directory with our manifest.json is ours, whatever else lies in it. */
+export async function isPeftDirectory(directory: string): Promise<boolean> {
+  return (
+    (await isFile(join(directory, peftFiles.config))) && !(await isFile(join(directory, 'manifest.json')))
+  );
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    entry => entry.isFile(),
+    () => false,
+  );
+}
+
+/** @throws VeneerError where the adapter would compute something else here than in PEFT. */
+export async function readPeftDirectory(
+  store: Store,
+  directory: string,
+  options: PeftReadOptions,
+  log: (line: string) => void,
+): Promise<AdapterDirectory> {
+  const base = await readBase(store, options.base);
+  const { config } = base;
+  const paths = {
+    config: join(directory, peftFiles.config),
+    tensors: join(directory, peftFiles.tensors),
+    model: join(directory, 'config.json'),
+  };
+  const peft = readPeftConfig(
+    parseJson((await readText(paths.config)).text, paths.config),
+    paths.config,
+    config,
+  );
+  const model = await readModelConfig(paths.model);
+  const file = await readTensorsFile(directory);
+  const task = trainingTasks[peft.task];
+  // Transformers' task models of this family pool the first token through the pooler.
+  const head = model.veneer?.head ?? task.head('cls');
+  if (head.kind !== task.head('cls').kind)
+    throw new VeneerError(
+      'invalid_artifact',
+      `${paths.model}: veneer.head: a ${head.kind} head is none of ${peft.task}`,
+    );
+
+  const source = openPeftTensors(file, paths.tensors);
+  const lora = takeLora(source, peft, config);
+  if (lora.modules.length === 0)
+    throw new VeneerError('invalid_artifact', `${paths.config}: target_modules names no layer of the base`);
+  const dense = head.kind === 'pooled' && head.dense;
+  const { tensors: headTensors, labels: count } = await takeHead(
+    source,
+    { task: peft.task, dense, config },
+    () => poolerOf(store, base, options.cacheDir),
+  );
+  source.close();
+
+  const bytes = writeAdapter(new Map([...lora.tensors, ...headTensors]), options.quantization);
+  // A window length of one's own has its own stride.
+  const window = { ...(options.maxLength === undefined ? given(model.veneer) : {}), ...given(options) };
+  const manifest: AdapterManifest = {
+    formatVersion: 1,
+    task: peft.task,
+    labels: await peftLabels(
+      { task: peft.task, count, labelsFile: options.labels, config: model, configPath: paths.model },
+      log,
+    ),
+    base: { name: base.name, digest: base.digest, tokenizer: base.tokenizer.source.sha256 },
+    ...windowOptions(task, window as TrainOptions, base),
+    lora: { rank: peft.rank, alpha: peft.alpha, targetModules: lora.modules },
+    head,
+    unanswerable:
+      peft.task === 'question-answering' && (options.unanswerable ?? model.veneer?.unanswerable ?? false),
+    quantization: options.quantization,
+    metrics: { trained: {}, served: {} },
+    training: { config: {}, seed: 0, engine: 'peft', dataset: sha256(file) },
+    files: { 'adapter.safetensors': { sha256: sha256(bytes), bytes: bytes.length } },
+  };
+  if (peft.dropsTokenTypes)
+    log(
+      'warning: PEFT drops token_type_ids under task_type QUESTION_ANS. If it was trained so, it never saw them; it is served with them (1 for the context), and may answer otherwise than there',
+    );
+  const checked = AdapterManifest.safeParse(manifest);
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    throw new VeneerError('invalid_artifact', `${directory}: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+  return { manifest, manifestBytes: canonicalJson(manifest), files: { 'adapter.safetensors': bytes } };
+}
+
+/** The window options that are given. */
+function given(options: { maxLength?: number; stride?: number } = {}) {
+  const { maxLength, stride } = options;
+  return { ...(maxLength === undefined ? {} : { maxLength }), ...(stride === undefined ? {} : { stride }) };
+}
+
+async function readTensorsFile(directory: string): Promise<Uint8Array> {
+  const path = join(directory, peftFiles.tensors);
+  return readFile(path).catch(async error => {
+    const hasPickle = await isFile(join(directory, 'adapter_model.bin'));
+    throw new VeneerError(
+      'not_found',
+      hasPickle
+        ? `${directory} has adapter_model.bin, which can run code when read: save it again with safe_serialization=True`
+        : `${path}: cannot be read (${error.code})`,
+    );
+  });
+}
+
+async function poolerOf(store: Store, base: BaseManifest, cacheDir: string) {
+  const { pooler } = familyNames(base.config.family);
+  const weights = await readWeightsFile(await baseFile(store, base.name, base.trainingWeights, cacheDir));
+  const [weight, bias] = [
+    await readWeight(weights, `${pooler}.weight`),
+    await readWeight(weights, `${pooler}.bias`),
+  ];
+  if (weight && bias) return { weight, bias };
+  throw new VeneerError(
+    'invalid_artifact',
+    `the adapter does not train the pooler, and base ${base.name} has none: train again with modules_to_save=["classifier", "pooler"]`,
+  );
+}

@@ -1,0 +1,122 @@
+/** An adapter as the files of a directory that PEFT loads over transformers' BERT task models, with the same logits. */
+import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
+import { canonicalJson } from '../../functions/artifacts/digest.ts';
+import type {
+  AdapterManifest,
+  BaseManifest,
+  EncoderConfig,
+  Head,
+} from '../../functions/artifacts/manifests.ts';
+import { familyNames } from '../../functions/artifacts/modules.ts';
+import type { TaskName } from '../../functions/artifacts/names.ts';
+import { writeSafetensors } from '../../functions/artifacts/safetensors.ts';
+import { VeneerError } from '../../functions/error.ts';
+import { catalog } from '../base/catalog.ts';
+import { peftFiles, taskTypes } from './config.ts';
+import type { ExportedFields } from './model-config.ts';
+import { readmeOf } from './readme.ts';
+
+const modelClasses: Record<TaskName, string> = {
+  classification: 'BertForSequenceClassification',
+  'sequence-labeling': 'BertForTokenClassification',
+  'question-answering': 'BertForQuestionAnswering',
+};
+
+export interface PeftExport {
+  files: Map<string, Uint8Array>;
+  /** Where transformers has no model with this head: what to know about it. */
+  warning?: string;
+}
+
+/** @param tensors The adapter's float tensors by their stored names, which are PEFT's. */
+export function peftExport(
+  manifest: AdapterManifest,
+  base: BaseManifest,
+  tensors: ReadonlyMap<string, FloatTensor>,
+): PeftExport {
+  const { family } = base.config;
+  if (family !== 'bert')
+    throw new VeneerError('usage', `adapters of ${family} bases cannot be exported yet, only of bert`);
+  const { task, head, labels, maxLength, stride, unanswerable } = manifest;
+  const model = modelClasses[task];
+  const source = hubName(base);
+  const headNote = headNoteOf(head, model);
+  const veneer: ExportedFields = { head, maxLength, stride, unanswerable };
+  const modelConfig = {
+    ...transformersConfig(base.config),
+    architectures: [model],
+    id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+    label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
+    veneer,
+  };
+  return {
+    files: new Map([
+      [peftFiles.tensors, tensorsFile(tensors)],
+      ['config.json', canonicalJson(modelConfig)],
+      ['README.md', new TextEncoder().encode(readmeOf({ manifest, model, source, headNote }))],
+      // Last: what has it is whole.
+      [peftFiles.config, canonicalJson(peftConfig(manifest, family, source))],
+    ]),
+    ...(headNote === undefined
+      ? {}
+      : { warning: `${headNote}: README.md has the Python class that applies it` }),
+  };
+}
+
+/** Transformers' task models read every token, or the first one through the pooler. */
+function headNoteOf(head: Head, model: string): string | undefined {
+  if (head.kind === 'token' || (head.pooling === 'cls' && head.dense)) return undefined;
+  const kind = head.pooling === 'mean' ? 'is mean-pooled' : 'reads the first token without a pooler';
+  return `the head ${kind}, unlike transformers' ${model}`;
+}
+
+function tensorsFile(tensors: ReadonlyMap<string, FloatTensor>): Uint8Array {
+  return writeSafetensors(
+    [...tensors].map(([name, { shape, data }]) => {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      return [name, { dtype: 'F32' as const, shape: [...shape], data: bytes }] as const;
+    }),
+    { format: 'pt' },
+  );
+}
+
+function peftConfig({ task, lora, head }: AdapterManifest, family: string, source: string | null) {
+  const { prefix, module: pathOf } = familyNames(family);
+  const modules = lora.targetModules.map(module => pathOf(0, module).replace('encoder.layer.0.', ''));
+  const output = task === 'question-answering' ? 'qa_outputs' : 'classifier';
+  return {
+    peft_type: 'LORA',
+    // PEFT's model for QUESTION_ANS drops token_type_ids; without a task_type it passes everything on.
+    task_type: task === 'question-answering' ? null : taskTypes[task],
+    base_model_name_or_path: source,
+    inference_mode: true,
+    r: lora.rank,
+    lora_alpha: lora.alpha,
+    lora_dropout: 0,
+    bias: 'none',
+    // An expression for whole names: as an ending, output.dense would mean attention.output.dense as well.
+    target_modules: `${prefix}\\.encoder\\.layer\\.\\d+\\.(${modules.map(name => name.replaceAll('.', '\\.')).join('|')})`,
+    modules_to_save: head.kind === 'pooled' && head.dense ? [output, 'pooler'] : [output],
+  };
+}
+
+/** Where transformers finds the base, if that is known. */
+function hubName({ source: { location } }: BaseManifest): string | null {
+  if (location.startsWith('hub:')) return location.slice('hub:'.length);
+  return Object.values(catalog).find(entry => location === `package:${entry.package}`)?.hub ?? null;
+}
+
+function transformersConfig(config: EncoderConfig) {
+  return {
+    model_type: config.family,
+    hidden_size: config.hiddenSize,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    intermediate_size: config.intermediateSize,
+    vocab_size: config.vocabularySize,
+    max_position_embeddings: config.maxPositions,
+    type_vocab_size: config.tokenTypes,
+    layer_norm_eps: config.layerNormEpsilon,
+    hidden_act: config.activation,
+  };
+}
