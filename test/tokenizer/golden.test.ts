@@ -29,6 +29,7 @@ describe('ids and offsets equal those of the Rust library', () => {
     const reason = source
       ? ''
       : ` (skipped: set VENEER_TEST_BASES to a folder that holds ${base}/tokenizer.json)`;
+    if (!source) console.warn(`${base}${reason}`);
     it.skipIf(!source)(`${base}${reason}`, () => {
       const golden = readGolden(`${base}.jsonl.gz`);
       expect(sha256(source!)).toBe(golden.sha256);
