@@ -9,7 +9,7 @@ export interface Session {
   close(): Promise<void>;
 }
 
-export async function openSession(graphPath: string, threads: number): Promise<Session> {
+async function openSession(graphPath: string, threads: number): Promise<Session> {
   // The package is CommonJS: requiring it spares the start the scan for named exports that `import` makes.
   const ort: typeof OnnxRuntime = createRequire(import.meta.url)('onnxruntime-node');
   const options: OnnxRuntime.InferenceSession.SessionOptions = {
@@ -30,5 +30,33 @@ export async function openSession(graphPath: string, threads: number): Promise<S
       return { data: logits!.data as Float32Array, shape: logits!.dims };
     },
     close: () => session.release(),
+  };
+}
+
+export interface Sessions {
+  /** The session of a graph, opened on first use; a failure is forgotten. */
+  at(graphPath: string): Promise<Session>;
+  close(): Promise<void>;
+}
+
+export function openSessions(threads: number): Sessions {
+  const sessions = new Map<string, Promise<Session>>();
+  return {
+    at(graphPath) {
+      let session = sessions.get(graphPath);
+      if (!session) {
+        session = openSession(graphPath, threads);
+        session.catch(() => sessions.delete(graphPath));
+        sessions.set(graphPath, session);
+      }
+      return session;
+    },
+    async close() {
+      const open = await Promise.allSettled(sessions.values());
+      sessions.clear();
+      await Promise.all(
+        open.map(session => (session.status === 'fulfilled' ? session.value.close() : undefined)),
+      );
+    },
   };
 }

@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import type { Feed } from './batch.ts';
 import type { Logits } from './runner.ts';
-import { openSession, type Session } from './session.ts';
+import { openSessions } from './session.ts';
 
 export interface WorkerRequest {
   id: number;
@@ -16,19 +16,13 @@ export interface WorkerAnswer {
 }
 
 const port = parentPort!;
-const sessions = new Map<string, Promise<Session>>();
+const sessions = openSessions(1);
 
 port.on('message', async ({ id, path, feeds }: WorkerRequest) => {
   const reply = (answer: WorkerAnswer['answer'], transfer: ArrayBuffer[] = []) =>
     port.postMessage({ id, answer } satisfies WorkerAnswer, transfer);
   try {
-    let session = sessions.get(path);
-    if (!session) {
-      session = openSession(path, 1);
-      session.catch(() => sessions.delete(path));
-      sessions.set(path, session);
-    }
-    const { data, shape } = await (await session).run(feeds);
+    const { data, shape } = await (await sessions.at(path)).run(feeds);
     // The runtime's own memory cannot move between threads: hand over a copy.
     const copy = Float32Array.from(data);
     reply({ data: copy, shape: [...shape] }, [copy.buffer]);

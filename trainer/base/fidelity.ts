@@ -1,14 +1,8 @@
 /** How near a precision's pooled hidden states are to float32's, on sample texts: measured when a base is built. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
-import { tokenFeeds } from '../../functions/engine/batch.ts';
-import { windowsOf } from '../../functions/tasks/windows.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
-import { onnxEngine } from '../engines/onnx.ts';
-import { readWeightsFile } from '../weights.ts';
 import type { PrecisionName } from './precision.ts';
+import { runSamples } from './sample-run.ts';
 import { embeddingGraph } from './serving-graph.ts';
 
 /** Short and long, plain and odd, in several scripts: what tenants send. */
@@ -53,40 +47,18 @@ export async function measureFidelity({
   float32,
 }: FidelityArguments): Promise<Fidelity> {
   if (precision === 'fp32') return { cosineMean: 1, cosineMin: 1 };
-  const folder = await mkdtemp(join(tmpdir(), 'veneer-fidelity-'));
-  try {
-    const embed = async (name: PrecisionName, bytes: Uint8Array) => {
-      const path = join(folder, name);
-      await writeFile(path, bytes);
-      const weights = await readWeightsFile(path);
-      const program = await onnxEngine({ threads: 1 }).compile({
-        outputs: { pooled: embeddingGraph(config, name) },
-        weights,
-      });
-      const vectors: Float32Array[] = [];
-      for (const text of samples) {
-        const [window] = windowsOf(
-          tokenizer,
-          { a: tokenizer.encode(text), slide: 'A' },
-          { maxLength: Math.min(128, config.maxPositions - config.positionOffset), stride: 4 },
-        );
-        const head = { kind: 'pooled', pooling: 'mean', dense: false } as const;
-        vectors.push(
-          (await program.run(tokenFeeds([{ window: window!, head }], config))).pooled!.data as Float32Array,
-        );
-      }
-      await program.close();
-      return vectors;
-    };
-    const [exact, rounded] = [await embed('fp32', float32), await embed(precision, stored)];
-    const cosines = exact.map((vector, i) => cosine(vector, rounded[i]!));
-    return {
-      cosineMean: cosines.reduce((sum, value) => sum + value, 0) / cosines.length,
-      cosineMin: Math.min(...cosines),
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const embed = async (name: PrecisionName, weights: Uint8Array) => {
+    const outputs = { pooled: embeddingGraph(config, name) };
+    const head = { kind: 'pooled', pooling: 'mean', dense: false } as const;
+    const results = await runSamples({ config, tokenizer, outputs, weights, texts: samples, head });
+    return results.map(({ pooled }) => pooled!.data as Float32Array);
+  };
+  const [exact, rounded] = [await embed('fp32', float32), await embed(precision, stored)];
+  const cosines = exact.map((vector, i) => cosine(vector, rounded[i]!));
+  return {
+    cosineMean: cosines.reduce((sum, value) => sum + value, 0) / cosines.length,
+    cosineMin: Math.min(...cosines),
+  };
 }
 
 function cosine(a: Float32Array, b: Float32Array): number {

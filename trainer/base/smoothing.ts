@@ -3,22 +3,16 @@
  * larger than the rest and would take all the levels of a row, so each channel is divided by a factor that the weight is
  * multiplied by, half-way between the two ranges. Channel ranges are measured on texts once, when a base is built.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
 import { familyNames } from '../../functions/artifacts/modules.ts';
-import { tokenFeeds } from '../../functions/engine/batch.ts';
-import { windowsOf } from '../../functions/tasks/windows.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
-import { onnxEngine } from '../engines/onnx.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Value } from '../graph/value.ts';
-import { frozenLinear } from '../lora.ts';
+import { mergedProject } from '../lora.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderInputs, type Project, tableLookup } from '../models/family.ts';
-import { readWeightsFile } from '../weights.ts';
+import { runSamples } from './sample-run.ts';
 
 const groups: TargetModule[][] = [['q', 'k', 'v'], ['u']];
 
@@ -87,39 +81,18 @@ async function inputRanges({
 }: Omit<SmoothingArguments, 'tensors'>): Promise<Map<string, Float32Array>> {
   const g = new Graph();
   const outputs: Record<string, Value> = {};
-  const project: Project = ({ layer, modules, x }) => {
-    const name = smoothingName(layer, modules[0]!);
-    if (name !== undefined) outputs[name] = x;
-    return modules.map(module => {
-      const { weight, bias } = frozenLinear(g, config, layer, module);
-      return g.matmul(x, weight, { transB: true, addend: bias });
-    });
+  const frozen = mergedProject(config, { rank: 1, alpha: 1, targetModules: [] }, new Map());
+  const project: Project = site => {
+    const name = smoothingName(site.layer, site.modules[0]!);
+    if (name !== undefined) outputs[name] = site.x;
+    return frozen(site);
   };
   familyOf(config.family).encode({ g, config, inputs: encoderInputs(g), project, lookup: tableLookup });
-  const folder = await mkdtemp(join(tmpdir(), 'veneer-smoothing-'));
-  try {
-    const path = join(folder, 'weights');
-    await writeFile(path, float32);
-    const program = await onnxEngine({ threads: 1 }).compile({
-      outputs,
-      weights: await readWeightsFile(path),
-    });
-    const maxLength = Math.min(128, config.maxPositions - config.positionOffset);
-    const ranges = new Map(Object.keys(outputs).map(name => [name, new Float32Array(config.hiddenSize)]));
-    for (const text of texts) {
-      const [window] = windowsOf(
-        tokenizer,
-        { a: tokenizer.encode(text), slide: 'A' },
-        { maxLength, stride: 4 },
-      );
-      const seen = await program.run(tokenFeeds([{ window: window!, head: { kind: 'token' } }], config));
-      for (const [name, range] of ranges) widen(range, seen[name]!.data as Float32Array);
-    }
-    await program.close();
-    return ranges;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const ranges = new Map(Object.keys(outputs).map(name => [name, new Float32Array(config.hiddenSize)]));
+  const head = { kind: 'token' } as const;
+  for (const seen of await runSamples({ config, tokenizer, outputs, weights: float32, texts, head }))
+    for (const [name, range] of ranges) widen(range, seen[name]!.data as Float32Array);
+  return ranges;
 }
 
 /** Raises each column's range to the largest absolute value in `rows` [n, columns]. */

@@ -41,7 +41,7 @@ export interface Result {
   peakRssMb: number;
 }
 
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+export const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Runs all sides in turn, after one round of warm-up. */
 export async function inTurn(

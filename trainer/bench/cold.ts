@@ -10,10 +10,10 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { publishBenchAdapter } from './adapter.ts';
 import { openBenchBase } from './base.ts';
+import { median } from './child.ts';
 
 const run = promisify(execFile);
 const rounds = 25;
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 async function timed(args: readonly string[]): Promise<{ ms: number; stdout: string }> {
   const started = performance.now();

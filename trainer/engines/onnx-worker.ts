@@ -42,12 +42,11 @@ port.on('message', async (inputs: Record<string, HostTensor>) => {
     }
     const results = await session.run(feeds);
     const outputs: Record<string, HostTensor> = {};
-    const transfer: ArrayBuffer[] = [];
     for (const [name, tensor] of Object.entries(results)) {
       const data = tensor.data as Float32Array;
       outputs[name] = { dtype: tensor.type as HostTensor['dtype'], shape: tensor.dims, data };
     }
-    port.postMessage({ outputs }, transfer);
+    port.postMessage({ outputs });
   } catch (error) {
     port.postMessage({ error: (error as Error).message });
   }
