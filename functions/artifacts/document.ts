@@ -10,7 +10,8 @@ export function parseDocument<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: 
   } catch {
     throw new VeneerError('invalid_artifact', `${what}: not JSON`);
   }
-  const parsed = schema.safeParse(json);
+  // A process reads few documents: compiling a validator for each would cost more than it saves.
+  const parsed = schema.safeParse(json, { jitless: true });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new VeneerError(

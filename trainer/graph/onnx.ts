@@ -162,6 +162,17 @@ export function emitOnnx({ outputs, weights }: OnnxOptions): Uint8Array {
       { domain: '', version: 21 },
       { domain: microsoft, version: 1 },
     ],
-    graph: { name: 'veneer', node: e.nodes, initializer: e.initializers, input: e.inputs, output: results },
+    graph: {
+      name: 'veneer',
+      node: e.nodes,
+      initializer: e.initializers,
+      input: e.inputs,
+      output: results,
+      valueInfo: order
+        .filter(({ op }) => !['input', 'weight', 'constant'].includes(op))
+        .flatMap(({ outputs }) => outputs)
+        .filter(value => used.has(value))
+        .map(value => valueInfo(e.name(value), value.dtype, value.shape)),
+    },
   });
 }
