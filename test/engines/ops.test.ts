@@ -53,6 +53,17 @@ const integers = (g: Graph, shape: number[], dtype: 'int8' | 'uint8', offset = 0
     dtype,
   );
 
+/** [6, 32] in blocks of 16. */
+function blockWeight(g: Graph, bits: 4 | 8) {
+  const blocks = { block: 16, bits };
+  const weight = integers(g, [6, 2, 2 * bits], 'uint8', 128);
+  const scales = g.constant(
+    Array.from({ length: 12 }, (_, i) => 0.01 * (1 + (i % 5))),
+    [12],
+  );
+  return { weight, scales, blocks, dequantized: () => g.blockDequantize(weight, scales, blocks) };
+}
+
 const x: Shape = ['B', 'S', 8];
 const unary = (
   op: 'exp' | 'erf' | 'tanh' | 'sigmoid' | 'softplus' | 'relu' | 'step' | 'gelu' | 'softmax' | 'logSoftmax',
@@ -159,6 +170,10 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
     })),
   ),
   blockQuantizedLinear: [],
+  blockDequantize: ([8, 4] as const).map(bits => ({
+    shapes: [['B', 6]],
+    build: (g: Graph, [a]: Value[]) => [g.matmul(a!, blockWeight(g, bits).dequantized())],
+  })),
   transpose: [{ shapes: [['B', 'S', 2, 4]], build: (g, [a]) => [g.transpose(a!, [0, 2, 3, 1])] }],
   reshape: [
     { shapes: [x], build: (g, [a]) => [g.reshape(a!, ['B*S', 8])] },
@@ -295,29 +310,38 @@ describe.each(Object.entries(cases).filter(([, list]) => list.length > 0))('%s',
   );
 });
 
-test('the block-quantized product is near the product of its weights', async () => {
-  const g = new Graph();
-  const scales = g.constant([0.01, 0.02, 0.03, 0.04, 0.02, 0.01], [6]);
-  const y = g.blockQuantizedLinear(
-    g.input('x0', ['B', 32]),
-    { weight: integers(g, [3, 2, 16], 'uint8', 128), scales },
-    16,
-  );
-  const x0 = { dtype: 'float32' as const, shape: [3, 32], data: numbers(96, 1) };
-  const [ours, oracle] = await Promise.all(
-    engines.map(async engine => {
-      const program = await engine.compile({ outputs: { y } });
-      const { data } = (await program.run({ x0 })).y!;
-      await program.close();
-      return data;
-    }),
-  );
-  // Activations are rounded to 8 bits a block: under a hundredth of the row's size.
-  const size = Math.max(...Array.from(oracle!, Math.abs));
-  oracle!.forEach((value, i) => {
-    expect(Math.abs(ours![i]! - value)).toBeLessThan(0.01 * size);
-  });
-});
+test.each([8, 4] as const)(
+  'the product with a weight in blocks of %i bits is near the product of its weight, and its gradient is that of it',
+  async bits => {
+    const g = new Graph();
+    const { weight, scales, blocks } = blockWeight(g, bits);
+    const x = g.input('x0', ['B', 32]);
+    const y = g.blockQuantizedLinear(x, { weight, scales }, blocks);
+    const loss = g.reshape(g.sum(g.mul(y, g.input('x1', ['B', 6])), [0, 1]), []);
+    const [dx] = gradients(g, loss, [x]);
+    const inputs = {
+      x0: { dtype: 'float32' as const, shape: [3, 32], data: numbers(96, 1) },
+      x1: { dtype: 'float32' as const, shape: [3, 6], data: numbers(18, 2) },
+    };
+    const [ours, oracle] = await Promise.all(
+      engines.map(async engine => {
+        const program = await engine.compile({ outputs: { y, dx: dx! } });
+        const answers = await program.run(inputs);
+        await program.close();
+        return answers;
+      }),
+    );
+    const largest = (name: string) => Math.max(...Array.from(oracle![name]!.data, Math.abs));
+    // Activations are rounded to 8 bits a block: under a hundredth of the row's size.
+    for (const [name, tolerance] of [
+      ['y', 0.01],
+      ['dx', 1e-6],
+    ] as const)
+      oracle![name]!.data.forEach((value, i) => {
+        expect(Math.abs(ours![name]!.data[i]! - value), name).toBeLessThan(tolerance * largest(name));
+      });
+  },
+);
 
 test('TensorFlow.js engine leaks no tensor', async () => {
   const program = await engines[1].compile({ outputs: programOf(cases.layerNorm[0]!) });

@@ -115,7 +115,7 @@ const int8Block: Precision = {
     const blocks = site.in / block;
     const weight = site.g.weight(`${site.path}.weight`, [site.out, blocks, block], 'uint8');
     const scales = site.g.weight(`${site.path}.weight.scale`, [site.out * blocks]);
-    return site.g.blockQuantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, block);
+    return site.g.blockQuantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, { block, bits: 8 });
   },
   lookup: tableLookup,
 };

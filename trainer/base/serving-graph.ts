@@ -3,7 +3,6 @@
  * tenants. Input names and shapes are what functions/engine/batch.ts feeds.
  */
 import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
-import { familyNames, moduleWidths } from '../../functions/artifacts/modules.ts';
 import { loraPacks, scaleInput } from '../../functions/engine/packs.ts';
 import {
   headKinds,
@@ -19,8 +18,8 @@ import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderInputs, type Project } from '../models/family.ts';
-import { activationShift, type Precision, type PrecisionName, precisions } from './precision.ts';
-import { smoothingName } from './smoothing.ts';
+import { type Precision, type PrecisionName, precisions } from './precision.ts';
+import { servedLinear } from './served-linear.ts';
 
 /** LoRA tensors as graph values, by layer and module (the first of those that share a product, for A and scales). */
 interface PackedLora {
@@ -66,7 +65,7 @@ interface PerRow {
 
 /** y = x W' + b + ((x A') * scales) B with A, scales and B of each row. */
 function perRowProject({ g, config, variant, precision }: PerRow): Project {
-  const { module: pathOf } = familyNames(config.family);
+  const linear = servedLinear(config, precision);
   const packed = packedLora(g, config, variant);
   return ({ layer, modules, x }) => {
     const adapted = modules.filter(module => variant.modules.includes(module));
@@ -85,19 +84,11 @@ function perRowProject({ g, config, variant, precision }: PerRow): Project {
       });
     }
     return modules.map(module => {
-      const widths = moduleWidths(config, module);
-      const frozen = precision.linear({
-        g,
-        path: pathOf(layer, module),
-        ...widths,
-        x,
-        smoothing: smoothingName(layer, module),
-        shift: module === 'd' ? activationShift(config) : null,
-      });
+      const frozen = linear({ g, layer, module, x });
       const own = narrow.get(module);
       if (!own) return frozen;
       const delta = g.matmul(own, packed.b.get(siteKey(layer, module))!);
-      return g.add(frozen, g.reshape(delta, ['B*S', widths.out]));
+      return g.add(frozen, g.reshape(delta, frozen.shape));
     });
   };
 }

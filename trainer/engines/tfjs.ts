@@ -3,7 +3,7 @@
  * with the ONNX lowering but the graph, so it is the oracle that engine is checked against.
  */
 import type * as TensorFlow from '@tensorflow/tfjs';
-import type { DType, OpName } from '../graph/ops.ts';
+import type { Blocks, DType, OpName } from '../graph/ops.ts';
 import { bind, evaluate, type Shape } from '../graph/shape.ts';
 import { type Node, topologicalOrder, type Value } from '../graph/value.ts';
 import { readWeight } from '../weights.ts';
@@ -27,6 +27,15 @@ const unary =
 const binary =
   <Op extends OpName>(f: (tf: Tf, a: Tensor, b: Tensor) => Tensor): Kernel<Op> =>
   ({ tf }, _, [a, b]) => [f(tf, a!, b!)];
+
+/** A block-quantized weight as float32 [out, in]. */
+function dequantized(tf: Tf, w: Tensor, scales: Tensor, { block, bits }: Blocks): Tensor {
+  const [n, blocks] = w.shape as [number, number, number];
+  const high = tf.floor(tf.div(w, 16));
+  const numbers = bits === 8 ? w : tf.stack([tf.sub(w, tf.mul(high, 16)), high], 3);
+  const rows = tf.sub(numbers.reshape([n, blocks, block]), 2 ** (bits - 1));
+  return tf.mul(rows, scales.reshape([n, blocks, 1])).reshape([n, blocks * block]);
+}
 
 const kernels: { [Op in OpName]: Kernel<Op> } = {
   input: ({ inputs }, { attributes: { name } }) => [inputs[name]!],
@@ -62,12 +71,11 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
     return [c ? tf.add(product, c) : product];
   },
   // Weights alone are rounded here; the operator rounds activations too.
-  blockQuantizedLinear: ({ tf }, { inputs, attributes: { block } }, [x, w, scales, c]) => {
-    const [n, blocks] = inputs[1]!.shape as number[];
-    const weight = tf.mul(tf.sub(w!, 128), scales!.reshape([n!, blocks!, 1])).reshape([n!, blocks! * block]);
-    const product = tf.matMul(x!, weight, false, true);
+  blockQuantizedLinear: ({ tf }, { attributes }, [x, w, scales, c]) => {
+    const product = tf.matMul(x!, dequantized(tf, w!, scales!, attributes), false, true);
     return [c ? tf.add(product, c) : product];
   },
+  blockDequantize: ({ tf }, { attributes }, [w, scales]) => [dequantized(tf, w!, scales!, attributes)],
   transpose: ({ tf }, { attributes: { perm } }, [x]) => [tf.transpose(x!, [...perm])],
   reshape: ({ tf, size }, { attributes: { shape } }, [x]) => [tf.reshape(x!, size(shape))],
   concat: ({ tf }, { attributes: { axis } }, parts) => [tf.concat(parts, axis)],

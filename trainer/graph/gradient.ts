@@ -115,15 +115,30 @@ export const gradientRules: { [Op in OpName]: Rule<Op> } = {
     ];
   },
   cast: () => [undefined],
-  // Straight through the rounding of x (https://arxiv.org/abs/1308.3432): the product with the weight as it is stored.
-  quantizedLinear: ({ g, node: { inputs }, grads }) => {
+  // Straight through the rounding of x (https://arxiv.org/abs/1308.3432), and the same kind of product backwards: the
+  // gradient, times the weight's scales, is rounded by rows itself.
+  quantizedLinear: ({ g, node: { inputs, attributes }, grads, wanted }) => {
     const [, weight, scales, bias] = inputs as [Value, Value, Value, Value | undefined];
-    const dx = g.matmul(grads[0]!, g.mul(g.cast(weight), scales), { transB: true });
-    return [dx, undefined, undefined, bias && unbroadcast(g, grads[0]!, bias.shape)];
+    const backwards = { weight: g.transpose(weight, [1, 0]), scales: g.scalar(1) };
+    const scaled = () => g.mul(grads[0]!, scales);
+    return [
+      wanted[0] ? g.quantizedLinear(scaled(), backwards, { levels: attributes.levels }) : undefined,
+      undefined,
+      undefined,
+      bias && wanted[3] ? unbroadcast(g, grads[0]!, bias.shape) : undefined,
+    ];
   },
-  blockQuantizedLinear: () => {
-    throw new Error('blockQuantizedLinear is for serving only and has no gradient');
+  // The weight is expanded for this product alone, so that no float32 copy of it lives from the forward pass on.
+  blockQuantizedLinear: ({ g, node: { inputs, attributes }, grads, wanted }) => {
+    const [, weight, scales, bias] = inputs as [Value, Value, Value, Value | undefined];
+    return [
+      wanted[0] ? g.matmul(grads[0]!, g.blockDequantize(weight, scales, attributes)) : undefined,
+      undefined,
+      undefined,
+      bias && wanted[3] ? unbroadcast(g, grads[0]!, bias.shape) : undefined,
+    ];
   },
+  blockDequantize: () => [undefined],
   transpose: ({ g, node, grads }) => {
     const inverse: number[] = [];
     node.attributes.perm.forEach((from, to) => {

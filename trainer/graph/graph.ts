@@ -3,7 +3,7 @@
  * Equal nodes are shared. Knows nothing of engines or files.
  */
 
-import { type Attributes, type DType, type OpName, shapeRules } from './ops.ts';
+import { type Attributes, type Blocks, type DType, type OpName, shapeRules } from './ops.ts';
 import { simplifyMatmul, simplifySplit } from './rewrite.ts';
 import { type Dim, product, type Shape } from './shape.ts';
 import type { Node, Value } from './value.ts';
@@ -117,8 +117,11 @@ export class Graph {
       shift,
     });
   }
-  blockQuantizedLinear(x: Value, w: { weight: Value; scales: Value; bias?: Value }, block: number) {
-    return this.#one('blockQuantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], { block });
+  blockQuantizedLinear(x: Value, w: { weight: Value; scales: Value; bias?: Value }, blocks: Blocks) {
+    return this.#one('blockQuantizedLinear', [x, w.weight, w.scales, ...(w.bias ? [w.bias] : [])], blocks);
+  }
+  blockDequantize(weight: Value, scales: Value, blocks: Blocks) {
+    return this.#one('blockDequantize', [weight, scales], blocks);
   }
   transpose(x: Value, perm: readonly number[]) {
     return this.#one('transpose', [x], { perm });

@@ -5,13 +5,15 @@
 import { attribute, dataTypes, type OnnxNode } from './onnx-schema.ts';
 import type { Attributes, DType } from './ops.ts';
 import { type Dim, factorOf, type Shape, symbolsOf } from './shape.ts';
-import type { Value } from './value.ts';
+import { isOp, type Node, type Value } from './value.ts';
 
 /** Where frozen weights are: a file beside the model, and the place of each tensor (little-endian float32) in it. */
 export interface ExternalWeights {
   location: string;
   tensors: ReadonlyMap<string, { offset: number; bytes: number }>;
 }
+
+type ElementType = keyof typeof dataTypes;
 
 export class Emitter {
   readonly nodes: OnnxNode[] = [];
@@ -51,19 +53,18 @@ export class Emitter {
     return name;
   }
 
-  constant(data: readonly number[], shape: readonly number[], type: keyof typeof dataTypes): string {
-    const key = `${type}[${shape}]${data}`;
+  constant(data: readonly number[], shape: readonly number[], type: ElementType): string {
+    return this.#literal(tensorData(data, type), shape, type);
+  }
+
+  #literal(array: ArrayBufferView<ArrayBuffer>, shape: readonly number[], type: ElementType): string {
+    const bytes = new Uint8Array(array.buffer);
+    const key = `${type}[${shape}]${bytes}`;
     let name = this.#constants.get(key);
     if (name === undefined) {
       name = `c${this.#constants.size}`;
       this.#constants.set(key, name);
-      const array = tensorData(data, type);
-      this.initializers.push({
-        name,
-        dims: shape,
-        dataType: dataTypes[type],
-        rawData: new Uint8Array(array.buffer),
-      });
+      this.initializers.push({ name, dims: shape, dataType: dataTypes[type], rawData: bytes });
     }
     return name;
   }
@@ -77,9 +78,28 @@ export class Emitter {
   }
 
   weight(value: Value, { name, shape, dtype }: Attributes['weight']) {
-    const place = this.#weights?.tensors.get(name);
-    if (!place) throw new Error(`the weights file has no tensor ${name}`);
     this.rename(value, name);
+    this.#external(name, name, shape as number[], dtype);
+  }
+
+  /** The bytes of a weight or constant as a tensor of another shape and type. */
+  view({ node }: Value, shape: readonly number[], type: ElementType): string {
+    if (isOp(node.outputs[0]!, 'constant')) {
+      const { data, dtype } = (node as Node<'constant'>).attributes;
+      return this.#literal(tensorData(data, dtype), shape, type);
+    }
+    const { name } = (node as Node<'weight'>).attributes;
+    const view = `${name} as ${type}[${shape}]`;
+    if (!this.#constants.has(view)) {
+      this.#constants.set(view, view);
+      this.#external(view, name, shape, type);
+    }
+    return view;
+  }
+
+  #external(name: string, tensor: string, shape: readonly number[], type: ElementType) {
+    const place = this.#weights?.tensors.get(tensor);
+    if (!place) throw new Error(`the weights file has no tensor ${tensor}`);
     const externalData = Object.entries({
       location: this.#weights!.location,
       offset: place.offset,
@@ -88,7 +108,7 @@ export class Emitter {
     this.initializers.push({
       name,
       dims: shape,
-      dataType: dataTypes[dtype],
+      dataType: dataTypes[type],
       dataLocation: 1,
       externalData: externalData.map(([key, entry]) => ({ key, value: String(entry) })),
     });
@@ -173,7 +193,10 @@ export class Emitter {
   }
 }
 
-function tensorData(data: readonly number[], type: keyof typeof dataTypes) {
+/** Numbers in the form that ONNX stores; 4-bit ones two a byte. */
+function tensorData(data: readonly number[], type: ElementType) {
+  if (type === 'uint4')
+    return Uint8Array.from({ length: data.length / 2 }, (_, i) => data[2 * i]! | (data[2 * i + 1]! << 4));
   if (type === 'int64') return BigInt64Array.from(data, BigInt);
   if (type === 'int32') return Int32Array.from(data);
   if (type === 'int8') return Int8Array.from(data);

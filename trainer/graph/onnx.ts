@@ -80,9 +80,18 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     e.emit('Mul', [product, rowScales], [scaled]);
     if (c) e.emit('Add', [scaled, c], [out!]);
   },
-  blockQuantizedLinear: (e, { inputs, attributes: { block } }, [x, w, scales, c], output) => {
+  blockDequantize: (e, { inputs, attributes: { block, bits } }, [, scales], output) => {
+    const [n, blocks] = inputs[0]!.shape as [number, number];
+    const type = bits === 4 ? 'uint4' : 'uint8';
+    const weight = e.view(inputs[0]!, [n, blocks * block], type);
+    const byBlock = e.temporary('Reshape', [scales!, e.constant([n, blocks], [2], 'int64')]);
+    const zero = e.constant(new Array<number>(n * blocks).fill(2 ** (bits - 1)), [n, blocks], type);
+    const flags = [attribute('axis', 1), attribute('block_size', block)];
+    e.emit('DequantizeLinear', [weight, byBlock, zero], output, flags);
+  },
+  blockQuantizedLinear: (e, { inputs, attributes: { block, bits } }, [x, w, scales, c], output) => {
     const [n, blocks] = inputs[1]!.shape as number[];
-    const flags = { K: blocks! * block, N: n!, bits: 8, block_size: block, accuracy_level: 4 };
+    const flags = { K: blocks! * block, N: n!, bits, block_size: block, accuracy_level: 4 };
     const attributes = Object.entries(flags).map(([key, value]) => attribute(key, value));
     e.emit(
       'MatMulNBits',

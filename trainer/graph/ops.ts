@@ -11,6 +11,12 @@ export interface TensorType {
   shape: Shape;
 }
 
+/** Numbers that share a scale, and the bits of one. */
+export interface Blocks {
+  block: number;
+  bits: 4 | 8;
+}
+
 /** Attributes by op. Axes count from the front. */
 export interface Attributes {
   /** Fed at every run. */
@@ -45,10 +51,13 @@ export interface Attributes {
    */
   quantizedLinear: { levels: number; shift: number | null };
   /**
-   * x W' [+ c] for W uint8 [out, in / block, block] around 128, with one scale a block [out * in / block]; activations in
-   * 8 bits a block. Contributed operator MatMulNBits.
+   * x W' [+ c] for W in blocks of 8 or 4 bits, uint8 [out, in / block, block * bits / 8] around 128 or 8 (two numbers a byte,
+   * the first in its low half), with one scale a block [out * in / block]; activations in 8 bits a block. Contributed
+   * operator MatMulNBits.
    */
-  blockQuantizedLinear: { block: number };
+  blockQuantizedLinear: Blocks;
+  /** That weight as float32 [out, in]. */
+  blockDequantize: Blocks;
   transpose: { perm: readonly number[] };
   reshape: { shape: Shape };
   concat: { axis: number };
@@ -127,6 +136,9 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   cast: ([x]) => [{ dtype: 'float32', shape: x!.shape }],
   quantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[1]!] }],
   blockQuantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[0]!] }],
+  blockDequantize: ([w], { block }) => [
+    { dtype: 'float32', shape: [w!.shape[0]!, (w!.shape[1] as number) * block] },
+  ],
   transpose: ([x], { perm }) => [{ dtype: x!.dtype, shape: perm.map(axis => x!.shape[axis]!) }],
   reshape: ([x], { shape }) => {
     if (product(shape) !== product(x!.shape)) throw new Error(`cannot reshape [${x!.shape}] to [${shape}]`);
