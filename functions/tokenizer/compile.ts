@@ -24,8 +24,14 @@ const TokenizerJson = z.strictObject({
   pre_tokenizer: Part.nullish(),
   post_processor: Part.nullish(),
   decoder: z.unknown(),
-  model: Part,
+  model: z.preprocess(typed, Part),
 });
+
+/** Files of before 2020 name no type of model; the Rust library goes by the fields, in this order. */
+function typed(model: unknown) {
+  if (typeof model !== 'object' || model === null || 'type' in model) return model;
+  return { type: 'merges' in model ? 'BPE' : 'unk_token' in model ? 'WordPiece' : 'Unigram', ...model };
+}
 
 /** What `open` finds in the directory of the compiled bytes. */
 export interface CompiledConfig {
@@ -49,6 +55,10 @@ export function compileTokenizer(tokenizerJson: string): Uint8Array {
     parts.map((part, index) => compile(kindOf(kinds, part, prefix), part, `${prefix}${index}`));
 
   const model: ModelType = kindOf(models, spec.model, 'model');
+  const preTokenizerParts = flat(spec.pre_tokenizer, 'pretokenizers');
+  const last = model.lastPreTokenizer?.(spec.model);
+  if (last && preTokenizerParts.at(-1)?.type !== last)
+    throw unsupported('pre_tokenizer', `the last one is not ${last}, and model.unk_token is null`);
   const vocabulary = model.vocabulary(spec.model);
   const addedIds = checkAddedTokens(spec.added_tokens, vocabulary);
   const idOf = (token: string) => addedIds.get(token) ?? vocabulary.ids.get(token);
@@ -57,7 +67,7 @@ export function compileTokenizer(tokenizerJson: string): Uint8Array {
   const config: CompiledConfig = {
     model: compile(model, spec.model, 'model'),
     normalizers: all(normalizers, flat(spec.normalizer, 'normalizers'), 'normalizer'),
-    preTokenizers: all(preTokenizers, flat(spec.pre_tokenizer, 'pretokenizers'), 'pre_tokenizer'),
+    preTokenizers: all(preTokenizers, preTokenizerParts, 'pre_tokenizer'),
     addedTokens: spec.added_tokens.filter(token => token.content),
     framing: framing(spec.post_processor?.type ?? 'none', spec.post_processor),
     padId,

@@ -3,8 +3,8 @@
  * bytes first and then to single characters, always by the shortest matching key; so do we, oddities included.
  */
 import * as z from 'zod';
+import { Changes } from './changes.ts';
 import type { Text } from './draft.ts';
-import { grown } from './draft.ts';
 import { graphemeEnd } from './graphemes.ts';
 import { codePoints, readPointTable, writePointTable } from './point-table.ts';
 import { parseSpec, unsupported } from './spec.ts';
@@ -39,8 +39,7 @@ export const precompiled: StageType<Rewrite> = {
     const begins = section('i32', 'begins');
     const replacements = section('i32', 'points');
     const graphemes = readPointTable(section, 'u8', 'graphemes');
-    /** For each character of the output: 0 stands for one, 1 is an addition, -n stands for one and n dropped ones. */
-    let changes = new Int32Array(256);
+    const changes = new Changes();
 
     /** Index of the replacement of the shortest key that `points` starts with, or -1. */
     const find = (points: Int32Array, from: number, to: number) => {
@@ -54,17 +53,12 @@ export const precompiled: StageType<Rewrite> = {
       }
       return -1;
     };
-    const push = (output: Text, point: number, change: number) => {
-      if (output.length === changes.length) changes = grown(changes, 2 * changes.length);
-      changes[output.length] = change;
-      output.push(point, 0, 0);
-    };
     const substitute = (output: Text, found: number, oldLength: number) => {
       const from = begins[found]!;
       const to = begins[found + 1]!;
-      for (let i = from; i < to; i++) push(output, replacements[i]!, i - from < oldLength ? 0 : 1);
+      for (let i = from; i < to; i++) changes.push(output, replacements[i]!, i - from < oldLength ? 0 : 1);
       // What is dropped counts to the character before it; at the very start of the text nothing is counted.
-      if (to - from < oldLength && output.length > 0) changes[output.length - 1]! += to - from - oldLength;
+      if (to - from < oldLength && output.length > 0) changes.drop(output, oldLength - (to - from));
     };
 
     return draft => {
@@ -86,7 +80,7 @@ export const precompiled: StageType<Rewrite> = {
         }
         for (; i < end; i++) {
           const found = find(points, i, i + 1);
-          if (found < 0) push(output, points[i]!, 0);
+          if (found < 0) changes.push(output, points[i]!, 0);
           else {
             substitute(output, found, 1);
             modified = true;
@@ -94,7 +88,7 @@ export const precompiled: StageType<Rewrite> = {
         }
       }
       if (!modified) return;
-      align(draft.text, output, changes);
+      changes.align(draft.text, output);
       draft.swapText();
     };
   },
@@ -113,18 +107,6 @@ function isShort(points: Int32Array, from: number, to: number) {
     bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
   }
   return bytes < 6;
-}
-
-/** Gives each character of `output` the place of the one it stands for; an addition, that of the one before. */
-function align(input: Text, output: Text, changes: Int32Array) {
-  let next = 0;
-  for (let i = 0; i < output.length; i++) {
-    const change = changes[i]!;
-    const place = change > 0 ? next - 1 : next;
-    output.starts[i] = place < 0 ? 0 : input.starts[place]!;
-    output.ends[i] = place < 0 ? 0 : input.ends[place]!;
-    if (change <= 0) next += 1 - change;
-  }
 }
 
 /**

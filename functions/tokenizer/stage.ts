@@ -20,6 +20,7 @@ export interface StageType<Stage> {
 export type Rewrite = (draft: Draft) => void;
 
 export interface Model {
+  /** -1 where there is none. */
   readonly unkId: number;
   /** Pushes the tokens of one word, `text` from `from` to `to`, which is not empty. */
   tokenize(text: Text, from: number, to: number, tokens: Tokens): void;
@@ -28,4 +29,6 @@ export interface Model {
 export interface ModelType extends StageType<Model> {
   /** Id of every piece, and how many pieces there are (equal ones counted). */
   vocabulary(spec: unknown): { ids: ReadonlyMap<string, number>; size: number };
+  /** The type of pre-tokenizer that must be the last, where only its text can be read. */
+  lastPreTokenizer?(spec: unknown): string | undefined;
 }

@@ -1,5 +1,6 @@
 /** How a post-processor frames one text and a pair, and whether it trims offsets. Placing tokens is windows.ts. */
 import * as z from 'zod';
+import { ByteLevel } from './byte-level.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { TemplatePiece } from './tokenizer.ts';
 
@@ -37,6 +38,11 @@ const Roberta = z.strictObject({
   add_prefix_space: z.boolean(),
 });
 
+const Sequence = z.strictObject({
+  type: z.literal('Sequence'),
+  processors: z.tuple([ByteLevel, z.looseObject({ type: z.string() })]),
+});
+
 const special = (id: number, typeId = 0): TemplatePiece => ({ special: id, typeId });
 const sequence = (name: 'A' | 'B', typeId = 0): TemplatePiece => ({ sequence: name, typeId });
 
@@ -71,6 +77,20 @@ const processors = {
       pair: [...single, special(sep[1]), sequence('B'), special(sep[1])],
       ...(trim_offsets && { trim: { keepFirst: add_prefix_space } }),
     };
+  },
+
+  ByteLevel(json: unknown): Framing {
+    const { trim_offsets, add_prefix_space } = parseSpec(ByteLevel, json, 'post_processor');
+    return { ...processors.none(), ...(trim_offsets && { trim: { keepFirst: add_prefix_space } }) };
+  },
+
+  /** ByteLevel, which trims, and one that frames. */
+  Sequence(json: unknown): Framing {
+    const [first, second] = parseSpec(Sequence, json, 'post_processor').processors;
+    const { trim } = processors.ByteLevel(first);
+    const framed = framing(second.type, second);
+    if (framed.trim) throw unsupported('post_processor.processors.1', 'it trims offsets once more');
+    return { ...framed, ...(trim && { trim }) };
   },
 };
 

@@ -17,7 +17,7 @@ export type TemplatePiece = { special: number; typeId: number } | { sequence: 'A
 
 export interface Tokenizer {
   encode(text: string): Encoding;
-  /** Ids of special tokens by role. */
+  /** Ids of special tokens by role; `unkId` is -1 where every text can be written without one. */
   readonly padId: number;
   readonly unkId: number;
   /** How one sequence, and a pair, are framed, e.g. [CLS] A [SEP] B [SEP]. */

@@ -31,6 +31,22 @@ export function nodeOf({ units, codes }: Trie, text: string): number {
   return node;
 }
 
+/** The value of the string that the characters of `points` in this range are, or -1. */
+export function trieValue(
+  { units, codes }: Trie,
+  points: Int32Array,
+  { from, to }: { from: number; to: number },
+) {
+  let node = 0;
+  for (let i = from; i < to; i++) {
+    const point = points[i]!;
+    const next = units[3 * node]! + codes.cells[(codes.pages[point >>> 7]! << 7) | (point & 127)]!;
+    if (units[3 * next + 1] !== node) return -1;
+    node = next;
+  }
+  return units[3 * node + 2]!;
+}
+
 /** Empty strings are left out. */
 export function writeTrie(write: SectionWriter, name: string, values: ReadonlyMap<string, number>) {
   const { codes, largest } = codesByFrequency(values.keys(), name);

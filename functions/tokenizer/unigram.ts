@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { SectionReader } from './format.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
-import { readTrie, writeTrie } from './trie.ts';
+import { readTrie, trieValue, writeTrie } from './trie.ts';
 
 /** A character that is no piece costs this much more than the worst piece. */
 const unknownPenalty = 10;
@@ -41,8 +41,9 @@ export const unigram: ModelType = {
 };
 
 function openUnigram({ unkId, unknownScore }: Config, section: SectionReader): Model {
-  const { units, codes } = readTrie(section, 'pieces');
-  const { pages, cells } = codes;
+  const trie = readTrie(section, 'pieces');
+  const { units } = trie;
+  const { pages, cells } = trie.codes;
   const scores = section('f64', 'scores');
   let capacity = 0;
   // Of the best path to each place in the word: its score, where its last piece starts, and that piece.
@@ -50,17 +51,6 @@ function openUnigram({ unkId, unknownScore }: Config, section: SectionReader): M
   let bestStarts = new Int32Array(0);
   let bestIds = new Int32Array(0);
   let wordCodes = new Int32Array(0);
-
-  const idOf = (points: Int32Array, from: number, to: number) => {
-    let node = 0;
-    for (let i = from; i < to; i++) {
-      const point = points[i]!;
-      const next = units[3 * node]! + cells[(pages[point >>> 7]! << 7) | (point & 127)]!;
-      if (units[3 * next + 1] !== node) return -1;
-      node = next;
-    }
-    return units[3 * node + 2]!;
-  };
 
   return {
     unkId,
@@ -122,7 +112,10 @@ function openUnigram({ unkId, unknownScore }: Config, section: SectionReader): M
       for (let at = list + 1; at <= length; at++) {
         const end = bestStarts[at]!;
         const id = bestIds[at]!;
-        const fused = id === unkId && end - start > 1 ? idOf(points, from + start, from + end) : id;
+        const fused =
+          id === unkId && end - start > 1
+            ? trieValue(trie, points, { from: from + start, to: from + end })
+            : id;
         tokens.push(fused < 0 ? unkId : fused, text, from + start, from + end);
         start = end;
       }

@@ -14,7 +14,7 @@ import re
 import sys
 import unicodedata
 
-from tokenizers import __version__, normalizers, pre_tokenizers
+from tokenizers import Regex, __version__, normalizers, pre_tokenizers
 
 points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
@@ -64,6 +64,12 @@ def bert(**on):
 
 def probe(normalizer, expected):
     return {c: 1 for c in points if normalizer.normalize_str(f"a{chr(c)}b") == expected(chr(c))}
+
+
+def matched(expression):
+    """What one character of an expression matches; Oniguruma's Unicode is another version again."""
+    split = pre_tokenizers.Split(Regex(expression), "removed")
+    return {c: 1 for c in points if not split.pre_tokenize_str(chr(c))}
 
 
 def combining():
@@ -117,6 +123,9 @@ def main():
     syllables = range(0xAC00, 0xD7A4)
     words = pre_tokenizers.BertPreTokenizer()
     pieces = {c: len(words.pre_tokenize_str(f"a{chr(c)}b")) for c in points}
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    whitespace = {c: 1 for c in points if pieces[c] == 2}
+    assert matched("\\s") == whitespace
     decomposable = {}
     for c in points:
         text = nfd.normalize_str(chr(c))
@@ -125,7 +134,13 @@ def main():
             decomposable[c] = 1
     tables = {
         "removed": ("What BertNormalizer's clean_text removes.", probe(bert(clean_text=True), lambda c: "ab")),
-        "whitespace": ("White_Space.", {c: 1 for c in points if pieces[c] == 2}),
+        "whitespace": ("White_Space.", whitespace),
+        "letters": (r"\p{L} in ByteLevel's expression.", matched(r"\p{L}")),
+        "numbers": (r"\p{N} in ByteLevel's expression.", matched(r"\p{N}")),
+        "numeric": (
+            "What Digits takes for one.",
+            {c: 1 for c in points if len(digits.pre_tokenize_str(f"a{chr(c)}b")) == 3},
+        ),
         "ideographs": (
             "What BertNormalizer's handle_chinese_chars puts spaces around.",
             probe(bert(handle_chinese_chars=True), lambda c: f"a {c} b"),
