@@ -9,11 +9,12 @@ import type { SectionReader } from './format.ts';
 import { MinHeap } from './min-heap.ts';
 import { pairValue, readPairTable, writePairTable } from './pair-table.ts';
 import { codePoints, readPointTable, writePointTable } from './point-table.ts';
-import { parseSpec, unsupported } from './spec.ts';
+import { parseSpec, unsupported, Vocabulary } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
 import { readTrie, trieValue, writeTrie } from './trie.ts';
 import { WordCache } from './word-cache.ts';
 
+const Unknown = z.looseObject({ unk_token: z.string().nullish() });
 const Spec = z.strictObject({
   type: z.literal('BPE'),
   dropout: z.literal(0).nullish(),
@@ -23,7 +24,7 @@ const Spec = z.strictObject({
   fuse_unk: z.boolean().nullish(),
   byte_fallback: z.literal(false).nullish(),
   ignore_merges: z.boolean().nullish(),
-  vocab: z.record(z.string(), z.number().int().nonnegative()),
+  vocab: Vocabulary,
   merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
 });
 
@@ -47,16 +48,16 @@ const isImpossible = (byte: number) => byte === 0xc0 || byte === 0xc1 || byte > 
 
 export const bpe: ModelType = {
   /** Without ByteLevel there are characters that are no piece. */
-  lastPreTokenizer: json => (parseSpec(Spec, json, 'model').unk_token == null ? 'ByteLevel' : undefined),
+  lastPreTokenizer: json => (parseSpec(Unknown, json, 'model').unk_token == null ? 'ByteLevel' : undefined),
 
   vocabulary(json) {
-    const ids = new Map(Object.entries(parseSpec(Spec, json, 'model').vocab));
+    const ids = parseSpec(Spec, json, 'model').vocab;
     return { ids, size: ids.size };
   },
 
   compile(json, write): Config {
     const spec = parseSpec(Spec, json, 'model');
-    const ids = new Map(Object.entries(spec.vocab));
+    const ids = spec.vocab;
     const unkId = spec.unk_token == null ? -1 : ids.get(spec.unk_token);
     if (unkId === undefined)
       throw unsupported('model.unk_token', `${JSON.stringify(spec.unk_token)} is not in the vocabulary`);

@@ -78,6 +78,8 @@ export class Spans {
 export class Draft {
   text = new Text();
   spareText = new Text();
+  /** Whether a stage has rewritten the text since the caller last set this to false. */
+  rewritten = false;
   spans = new Spans();
   spareSpans = new Spans();
 
@@ -91,6 +93,7 @@ export class Draft {
     return this.spareSpans;
   }
   swapText() {
+    this.rewritten = true;
     [this.text, this.spareText] = [this.spareText, this.text];
   }
   swapSpans() {

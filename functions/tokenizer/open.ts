@@ -3,7 +3,7 @@
  * Rust `tokenizers` library with its default settings; a lone surrogate is read as U+FFFD, as in UTF-8.
  */
 import { VeneerError } from '../error.ts';
-import { type AddedToken, addedTokenCutter } from './added-tokens.ts';
+import { type AddedToken, addedTokenCutter, type Cut } from './added-tokens.ts';
 import type { CompiledConfig } from './compile.ts';
 import { Draft } from './draft.ts';
 import { type SectionReader, unpack } from './format.ts';
@@ -17,6 +17,8 @@ const keptCharacters = 1 << 20;
 
 /** White space, and the letter that byte-level vocabularies write a space as. */
 const whitespace = /^[\p{White_Space}\u0120]$/u;
+const isWhitespace = (point: number) =>
+  point < 0x80 ? point === 0x20 || (point > 8 && point < 14) : whitespace.test(String.fromCodePoint(point));
 
 /** @throws VeneerError `invalid_artifact` where the bytes are not a compiled tokenizer of this version. */
 export function openTokenizer(compiled: Uint8Array): Tokenizer {
@@ -28,8 +30,7 @@ export function openTokenizer(compiled: Uint8Array): Tokenizer {
     opened(preTokenizers, part, `pre_tokenizer${i}`, section),
   );
   const { single, pair, trim } = config.framing;
-  const newTokens = () =>
-    new Tokens(trim && { ...trim, isWhitespace: p => whitespace.test(String.fromCodePoint(p)) });
+  const newTokens = () => new Tokens(trim && { ...trim, isWhitespace });
   let draft = new Draft();
   let tokens = newTokens();
 
@@ -40,11 +41,15 @@ export function openTokenizer(compiled: Uint8Array): Tokenizer {
 
   const encodeText = (source: string, from: number, to: number) => {
     draft.text.decode(source, from, to);
+    draft.rewritten = false;
     for (const rewrite of normalize) rewrite(draft);
     draft.blankSpans();
     draft.swapSpans();
     if (draft.text.length === 0) return;
-    if (!(cutNormalized && pushCuts(draft, cutNormalized))) draft.spans.push(0, draft.text.length, -1);
+    // Most texts are normal already, and then need not be put together again.
+    const normal = draft.rewritten ? textOf : () => source.slice(from, to);
+    if (!(cutNormalized && pushCuts(draft, cutNormalized(normal(draft)))))
+      draft.spans.push(0, draft.text.length, -1);
     for (const rewrite of preTokenize) rewrite(draft);
     const { text, spans } = draft;
     for (let i = 0; i < spans.length; i++) {
@@ -105,8 +110,7 @@ function textOf({ text }: Draft) {
 }
 
 /** Makes the cuts of the normalized text spans; false where there are none. */
-function pushCuts(draft: Draft, cut: NonNullable<ReturnType<typeof addedTokenCutter>>) {
-  const cuts = cut(textOf(draft));
+function pushCuts(draft: Draft, cuts: readonly Cut[] | undefined) {
   if (!cuts) return false;
   // From UTF-16 units of the normalized text to its characters.
   const { points } = draft.text;

@@ -19,7 +19,7 @@ export function writePointTable(write: SectionWriter, name: string, values: Cell
   const distinct: Cells[] = [];
   for (let page = 0; page < pages.length; page++) {
     const slice = values.subarray(page * pageSize, (page + 1) * pageSize);
-    const key = slice.join();
+    const key = Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength).toString('latin1');
     let number = numbers.get(key);
     if (number === undefined) {
       number = distinct.push(slice) - 1;

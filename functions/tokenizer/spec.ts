@@ -1,5 +1,5 @@
 /** Checks a part of tokenizer.json against its schema; what the schema does not know is an error, not ignored. */
-import type { z } from 'zod';
+import * as z from 'zod';
 import { VeneerError } from '../error.ts';
 
 /** @throws VeneerError `invalid_artifact` naming the part and its first wrong field. */
@@ -13,6 +13,16 @@ export function parseSpec<Schema extends z.ZodType>(
   const issue = result.error.issues[0]!;
   throw unsupported([part, ...issue.path].join('.'), issue.message);
 }
+
+/** Pieces and their ids, in order; a z.record would lose a piece that is called __proto__. */
+export const Vocabulary = z.unknown().transform((json, context): ReadonlyMap<string, number> => {
+  const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
+  const ids = new Map<string, number>(isObject ? Object.entries(json) : []);
+  const wrong = [...ids].find(([, id]) => !(Number.isInteger(id) && id >= 0));
+  if (!isObject) context.addIssue('it is no object of pieces and ids');
+  if (wrong) context.addIssue(`the id of ${JSON.stringify(wrong[0])} is no whole number from 0`);
+  return ids;
+});
 
 export function unsupported(part: string, what: string) {
   return new VeneerError(

@@ -1,7 +1,7 @@
 /** WordPiece: the longest piece that a word starts with, then the longest that continues it, or unknown as a whole. */
 import * as z from 'zod';
 import type { SectionReader } from './format.ts';
-import { parseSpec, unsupported } from './spec.ts';
+import { parseSpec, unsupported, Vocabulary } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
 import { nodeOf, readTrie, writeTrie } from './trie.ts';
 
@@ -10,7 +10,7 @@ const Spec = z.strictObject({
   unk_token: z.string(),
   continuing_subword_prefix: z.string(),
   max_input_chars_per_word: z.number().int().nonnegative(),
-  vocab: z.record(z.string(), z.number().int().nonnegative()),
+  vocab: Vocabulary,
 });
 
 interface Config {
@@ -21,15 +21,15 @@ interface Config {
 
 export const wordPiece: ModelType = {
   vocabulary(json) {
-    const ids = new Map(Object.entries(parseSpec(Spec, json, 'model').vocab));
+    const ids = parseSpec(Spec, json, 'model').vocab;
     return { ids, size: ids.size };
   },
   compile(json, write): Config {
     const spec = parseSpec(Spec, json, 'model');
-    const unkId = spec.vocab[spec.unk_token];
+    const unkId = spec.vocab.get(spec.unk_token);
     if (unkId === undefined)
       throw unsupported('model.unk_token', `${JSON.stringify(spec.unk_token)} is not in the vocabulary`);
-    writeTrie(write, 'pieces', new Map(Object.entries(spec.vocab)));
+    writeTrie(write, 'pieces', spec.vocab);
     return { unkId, prefix: spec.continuing_subword_prefix, maxCharacters: spec.max_input_chars_per_word };
   },
   open: (config: Config, section) => openWordPiece(config, section),

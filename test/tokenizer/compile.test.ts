@@ -1,6 +1,7 @@
 /** What compiling refuses, and what the frame of special tokens becomes. */
 import { describe, expect, it } from 'vitest';
 import { VeneerError } from '../../functions/error.ts';
+import { byteLetters } from '../../functions/tokenizer/byte-level.ts';
 import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
 import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import { rustNumber } from '../../functions/tokenizer/rust-json.ts';
@@ -88,14 +89,10 @@ describe('compileTokenizer', () => {
       { normalizer: { type: 'Sequence', normalizers: [{ type: 'Strip' }] } },
       /Strip/,
     ],
-    ['a pre-tokenizer', { pre_tokenizer: { type: 'ByteLevel' } }, /pre_tokenizer.*ByteLevel/],
-    ['a model', { model: { type: 'BPE' } }, /model.*BPE/],
+    ['a pre-tokenizer', { pre_tokenizer: { type: 'Punctuation' } }, /pre_tokenizer.*Punctuation/],
+    ['a model', { model: { type: 'WordLevel' } }, /model.*WordLevel/],
     ['a model named as a property of every object', { model: { type: 'constructor' } }, /model.*constructor/],
-    [
-      'a post-processor',
-      { post_processor: { type: 'Sequence', processors: [] } },
-      /post_processor.*Sequence/,
-    ],
+    ['a post-processor', { post_processor: { type: 'Other', processors: [] } }, /post_processor.*Other/],
     ['a field', { surprise: 1 }, /surprise/],
     ['a field of a stage', { pre_tokenizer: { type: 'BertPreTokenizer', twist: true } }, /twist/],
     ['byte fallback', unigram({ byte_fallback: true }), /byte_fallback/],
@@ -116,6 +113,97 @@ describe('compileTokenizer', () => {
       /charsmap/,
     );
     expect(() => compileTokenizer('{')).toThrow(/not JSON/);
+  });
+});
+
+/** A byte-level vocabulary: the 256 letters, and "the" in two steps. */
+const bytes = Array.from(byteLetters, letter => String.fromCodePoint(letter));
+const byteVocab = Object.fromEntries(['<pad>', ...bytes, 'th', 'the'].map((piece, id) => [piece, id]));
+const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true };
+const bpe = (fields: object = {}, changes: object = {}) => ({
+  model: {
+    type: 'BPE',
+    dropout: null,
+    unk_token: null,
+    vocab: byteVocab,
+    merges: ['t h', 'th e'],
+    ...fields,
+  },
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: byteLevel,
+  post_processor: null,
+  ...changes,
+});
+
+describe('of byte-pair encoding', () => {
+  it('reads merges as strings and as pairs, and empty affixes as none', () => {
+    const strings = open(bpe({ continuing_subword_prefix: '', end_of_word_suffix: '' }));
+    const pairs = open(
+      bpe({
+        merges: [
+          ['t', 'h'],
+          ['th', 'e'],
+        ],
+        continuing_subword_prefix: null,
+      }),
+    );
+    expect([...strings.encode('the th').ids]).toEqual([258, byteVocab['\u0120'], 257]);
+    expect(pairs.encode('the th')).toEqual(strings.encode('the th'));
+    expect(strings.unkId).toBe(-1);
+  });
+
+  it('knows a model by its fields where a file of old gives no type', () => {
+    const { type: _, ...model } = bpe().model;
+    expect([...open(bpe({}, { model })).encode('the').ids]).toEqual([258]);
+    const { type: __, ...pieces } = JSON.parse(tokenizerJson()).model;
+    expect([...open({ model: pieces }).encode('unaffable').ids]).toEqual([4, 5, 6]);
+    const { type: ___, ...scored } = unigram().model;
+    expect([...open({ ...unigram(), model: scored }).encode('a').ids]).toEqual([1]);
+  });
+
+  it('finds a piece with the name of what every object has', () => {
+    const vocab = JSON.parse(`{${JSON.stringify(byteVocab).slice(1, -1)}, "__": 259, "__proto__": 260}`);
+    const { ids } = open(
+      bpe({ vocab, ignore_merges: true }, { pre_tokenizer: { ...byteLevel, use_regex: false } }),
+    ).encode('__proto__');
+    expect([...ids]).toEqual([260]);
+  });
+
+  it.each([
+    ['dropout', bpe({ dropout: 0.1 }), /model\.dropout/],
+    ['a prefix of pieces', bpe({ continuing_subword_prefix: '##' }), /model\.continuing_subword_prefix/],
+    ['a suffix of words', bpe({ end_of_word_suffix: '</w>' }), /model\.end_of_word_suffix/],
+    ['byte fallback', bpe({ byte_fallback: true }), /model\.byte_fallback/],
+    ['a field', bpe({ twist: true }), /twist/],
+    ['a merge of a piece that is missing', bpe({ merges: ['t h', 'x q'] }), /model\.merges\.1.*"xq"/],
+    ['a merge that is no pair', bpe({ merges: ['t h e'] }), /model\.merges\.0.*"t h e"/],
+    ['an unknown token that is missing', bpe({ unk_token: '?!' }), /model\.unk_token.*"\?!"/],
+    ['an id that is none', bpe({ vocab: { ...byteVocab, the: 1.5 } }), /model\.vocab.*"the"/],
+    ['a vocabulary that is none', bpe({ vocab: null }), /model\.vocab/],
+    ['a byte without a letter', bpe({ vocab: { ...byteVocab, a: undefined } }), /model\.unk_token.*0x61/],
+    [
+      'text that is not written in bytes',
+      bpe({}, { pre_tokenizer: { type: 'WhitespaceSplit' } }),
+      /pre_tokenizer.*ByteLevel/,
+    ],
+    [
+      'a field of ByteLevel',
+      bpe({}, { pre_tokenizer: { ...byteLevel, twist: true } }),
+      /pre_tokenizer.*twist/,
+    ],
+    [
+      'post-processors in another order',
+      bpe({}, { post_processor: { type: 'Sequence', processors: [byteLevel] } }),
+      /post_processor\.processors/,
+    ],
+    [
+      'offsets that are trimmed twice',
+      bpe({}, { post_processor: { type: 'Sequence', processors: [byteLevel, byteLevel] } }),
+      /post_processor\.processors.*trim/,
+    ],
+  ])('refuses %s', (_what, changes, message) => {
+    expect(refusal(changes)).toMatch(message);
   });
 });
 

@@ -1,4 +1,4 @@
-"""Trains the two small tokenizers of the tests on sentences.py and writes all golden files.
+"""Trains the three small tokenizers of the tests on sentences.py and writes all golden files.
 
 usage: python fixtures.py BASES_DIR        (with all-MiniLM-L6-v2/ and multilingual-e5-small/ in it)
 
@@ -55,6 +55,18 @@ def unigram():
     save(tokenizer, "unigram.json.gz")
 
 
+def byte_level():
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=3000, special_tokens=specials, initial_alphabet=alphabet)
+    tokenizer.train_from_iterator(corpus, trainer)
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    save(tokenizer, "bpe.json.gz")
+
+
 def added(content, **flags):
     off = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
     return {"content": content, **off, **flags}
@@ -69,14 +81,62 @@ def numbered(tokens, model):
     return [{"id": ids[t["content"]] if t["content"] in ids else next(free), **t} for t in rest]
 
 
-def write(source, out, patch=None):
-    command = [sys.executable, str(here / "golden.py"), str(source), str(golden / out), json.dumps(patch or {})]
+def write(source, out, patch=None, kind="all"):
+    patched = [str(source), str(golden / out), json.dumps(patch or {}), kind]
+    command = [sys.executable, str(here / "golden.py"), *patched]
     subprocess.run(command, check=True)
+
+
+def byte_level_goldens():
+    """As RoBERTa, with a space in front as its relatives have it, as ModernBERT, and as code models."""
+    source = golden / "bpe.json.gz"
+    spec = json.loads(gzip.decompress(source.read_bytes()))
+    write(source, "bpe.jsonl.gz", kind="bytes")
+    prefix = {
+        "pre_tokenizer": {**spec["pre_tokenizer"], "add_prefix_space": True},
+        "post_processor": {**spec["post_processor"], "add_prefix_space": True},
+    }
+    write(source, "bpe-prefix.jsonl.gz", prefix, "bytes")
+    piece = {id: {"SpecialToken": {"id": id, "type_id": 0}} for id in ("<s>", "</s>")}
+    piece |= {id: {"Sequence": {"id": id, "type_id": 0}} for id in "AB"}
+    template = {
+        "type": "TemplateProcessing",
+        "single": [piece[id] for id in ("<s>", "A", "</s>")],
+        "pair": [piece[id] for id in ("<s>", "A", "</s>", "B", "</s>")],
+        "special_tokens": {id: {"id": id, "ids": [n], "tokens": [id]} for id, n in (("<s>", 0), ("</s>", 2))},
+    }
+    spaces = [added(" " * count, normalized=True) for count in range(8, 1, -1)]
+    modern = {
+        "normalizer": {"type": "NFC"},
+        "added_tokens": numbered(
+            [*spec["added_tokens"], *spaces, added("[unused0]", normalized=True), added("é!", normalized=True)],
+            spec["model"],
+        ),
+        "post_processor": template,
+    }
+    write(source, "bpe-modern.jsonl.gz", modern, "bytes")
+    trim = {**spec["pre_tokenizer"], "trim_offsets": True}
+    code = {
+        "pre_tokenizer": {
+            "type": "Sequence",
+            "pretokenizers": [{"type": "Digits", "individual_digits": True}, spec["pre_tokenizer"]],
+        },
+        "post_processor": {"type": "Sequence", "processors": [trim, template]},
+        # Few merges, as older files write them, so that most words that are pieces are found only as a whole.
+        "model": {
+            **spec["model"],
+            "ignore_merges": True,
+            "merges": [" ".join(pair) for pair in spec["model"]["merges"][:60]],
+        },
+    }
+    write(source, "bpe-code.jsonl.gz", code, "bytes")
 
 
 def main():
     word_piece()
     unigram()
+    byte_level()
+    byte_level_goldens()
     pieces = json.loads(gzip.decompress((golden / "wordpiece.json.gz").read_bytes()))
     write(golden / "wordpiece.json.gz", "wordpiece.jsonl.gz")
     cased = {

@@ -1,6 +1,8 @@
 /** Reads the golden files and compares a tokenizer with them. What is in them: golden.py. */
 import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
+import { sha256 } from '../../functions/artifacts/digest.ts';
+import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
 
 const file = (name: string) => new URL(`./golden/${name}`, import.meta.url);
@@ -10,8 +12,13 @@ export interface Golden {
   sha256: string;
   /** Top-level fields of tokenizer.json that are replaced. */
   patch: Record<string, unknown>;
+  /** Ids and type ids of `framed` alone and as a pair, with special tokens. */
+  frames?: [ids: number[], typeIds: number[]][];
   rows: [text: string, tokens: number[]][];
 }
+
+/** FRAMED of golden.py. */
+export const framed = ['How was the flight?', " It wasn't late"] as const;
 
 export function readGolden(name: string): Golden {
   const lines = gunzipSync(readFileSync(file(name)))
@@ -20,7 +27,14 @@ export function readGolden(name: string): Golden {
   return { ...JSON.parse(lines[0]!), rows: lines.slice(1).map(line => JSON.parse(line)) };
 }
 
-export function readFixture(name: string): string {
+/** Compiled from the fixture and the patch of a golden file. */
+export function compileGolden({ source, sha256: digest, patch }: Golden): Uint8Array {
+  const json = readFixture(source);
+  if (sha256(json) !== digest) throw new Error(`${source} is not what the golden file was made with`);
+  return compileTokenizer(JSON.stringify({ ...JSON.parse(json), ...patch }));
+}
+
+function readFixture(name: string): string {
   return gunzipSync(readFileSync(file(name))).toString();
 }
 

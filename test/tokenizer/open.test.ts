@@ -1,17 +1,18 @@
 /** What opening refuses, and what holds for every text. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
 import { openTokenizer } from '../../functions/tokenizer/open.ts';
-import { readFixture, readGolden } from './golden.ts';
+import { compileGolden, readGolden } from './golden.ts';
 
 const compiled = new Map(
-  ['wordpiece.jsonl.gz', 'wordpiece-cased.jsonl.gz', 'unigram.jsonl.gz', 'unigram-split.jsonl.gz'].map(
-    name => {
-      const { source, patch } = readGolden(name);
-      return [name, compileTokenizer(JSON.stringify({ ...JSON.parse(readFixture(source)), ...patch }))];
-    },
-  ),
+  [
+    'wordpiece.jsonl.gz',
+    'wordpiece-cased.jsonl.gz',
+    'unigram.jsonl.gz',
+    'unigram-split.jsonl.gz',
+    'bpe-prefix.jsonl.gz',
+    'bpe-modern.jsonl.gz',
+  ].map(name => [name, compileGolden(readGolden(name))]),
 );
 const wordPiece = compiled.get('wordpiece.jsonl.gz')!;
 
@@ -36,6 +37,8 @@ const text = fc
         '가',
         '▁',
         '🙂\u200d',
+        "'ll",
+        '\u1100\u1161\u11a8',
       ),
     ),
     { maxLength: 12 },
@@ -52,7 +55,9 @@ describe.each([...compiled])('for every text, %s', (_name, bytes) => {
         expect([starts.length, ends.length]).toEqual([ids.length, ids.length]);
         for (let i = 0; i < ids.length; i++) {
           expect(ids[i]).toBeGreaterThanOrEqual(0);
-          expect(starts[i]!).toBeGreaterThanOrEqual(i === 0 ? 0 : starts[i - 1]!);
+          // A space that was put in front of a character has its place, and trimming it off gives that place up.
+          const ordered = i > 0 && _name !== 'bpe-prefix.jsonl.gz';
+          expect(starts[i]!).toBeGreaterThanOrEqual(ordered ? starts[i - 1]! : 0);
           expect(ends[i]!).toBeGreaterThanOrEqual(starts[i]!);
           expect(ends[i]!).toBeLessThanOrEqual(source.length);
         }
@@ -83,8 +88,8 @@ describe.each([...compiled])('for every text, %s', (_name, bytes) => {
         const [one, two, both] = [first, second, `${first} ${second}`].map(
           part => tokenizer.encode(part).ids,
         );
-        // "first" prepending marks only the first word of a text, so the second differs there when alone.
-        if (_name !== 'unigram-split.jsonl.gz') expect([...both!]).toEqual([...one!, ...two!]);
+        // Where only the first word of a text is marked, or none is, the second differs when alone.
+        if (!/unigram-split|bpe-modern/.test(_name)) expect([...both!]).toEqual([...one!, ...two!]);
       }),
     );
   });

@@ -104,6 +104,19 @@ TRICKY = [
     "\u1160", "\uffa0", "\u3164", "\u115f", "\u180e", "\u2060", "\u2061", "\ufff9x\ufffb", "\u034f", "a\u034fb", "\u17b4", "\u2800", "\U0001d173", "\ufdd0", "\ufffe", "\uffff", "\U0001ffff", "\U0010ffff", "\u0378", "\u0860", "\u08e2x", "\u1abf", "\u1ac0\u0301", "\u0898\u0316", "\u1dfa\u0301a", "\U00016ff0\u0301", "\u1715", "\u1734\u0301", "\u0d3b", "\u0ebaa", "\U00010efd\u0301", "a\u0897\u0301b",
 ]  # fmt: skip
 
+# What byte-level vocabularies and GPT-2's expression trip over.
+BYTES = [
+    "I'm you're he's we've they'll I'd can't", "I'M YOU'RE HE'S", "'s", " 's", "''s", "'''ll've", "'r 're'v", "'", "x'", "o'clock 's-Gravenhage", "’s ‘t", "'ſ",
+    "a\r\nb\r\n\r\nc", "\r\n", "a\n\n\nb", "a \n b", "a\t\tb", "\ta", " \ta", "\n a", "  a", "   a", "a  ", "a   ", "a \u00a0b", "a\u00a0 b", "\u3000 a", "a\u2003\u2003b", "a\u0085\u0085b", "\u1680x", "\u180ex", "\x1ca\x1f b",
+    "1234567", "a1b2", "3.14e-10", "٣٤٥", "１２３", "½¼", "ⅧⅨ", "一二三", "๓๔", "\U0001d7d8\U0001d7d9", "²³¹", "a²b", "5%", "$5", "1st 2nd", "१२३abc",
+    "…!?", " ...", "!!", "a!b", " !", "- -- ---", "C:\\dir", "__init__", "_ _", "a_b", "😀", " 😀", "😀😀 😀", "a😀b", "👨‍👩‍👧", " 👨‍👩‍👧 x", "🇫🇷🇩🇪", "☺️", "\ufe0f", "\u200b", "a\u200bb", "\u200b a", "\ufeffa", "\u00ada\u00ad", "\ufffd\ufffd",
+    "中文字", " 中文", "中 文", "日本語のテスト", "한국어 시험", "e\u0301", " e\u0301", "e \u0301", "\u0301", " \u0301", "n\u0303o", "q\u0307\u0323", "s\u0323\u0307", "s\u0307\u0323", "\u1e9b\u0323", "\u0344x", "\u0316\u0344", "\u0f73\u0f71", "\u0958", "\u2126\u212b\u212a",
+    "\u1100\u1161\u11a8", "\uac00\u11a8", "\uac01\u11a8", "\u1100\u1161\u11a7", "\u1112\u1161", "\u0cc6\u0cc2\u0cd5", "\u0b47\u0b56", "\u0dd9\u0dca", "か\u3099", "\U000110a5\U000110ba", "\U0001d15e", "\ufb2a", "\u0340\u0341", "\u2000", "\u2001a", "\uf900", "\U0002f81a", "\u0374\u037e\u0387", "\u1fef", "\u2329x", "A\u030a\u0301", "o\u0302\u0323", "\u0301e\u0301",
+    "<s>a</s>", " <s> a </s> ", "<mask>", " <mask>", "a <mask> b", "a<mask>b", "  <mask>  <mask>", "\u3000<mask>", "<mask> <mask>", "<pad><unk>", "x\n<mask>\n", "[MASK]", "a  [MASK]", "</s></s>", "a</s>b", "[unused0]", "e\u0301!", "é!", "a        b", "          ",
+    "Ġ", "aĠb", "Ċ", "Ġ Ġ", "Â", "Ã©", "\u0120\u010a",
+    "a" * 300, "é" * 200, "中" * 150, "😀" * 60, " " * 40, "\n" * 30, "ab" * 150, "a" + "\u0301" * 40, "0" * 60, "!" * 80, " a" * 50, "\u0301\u0316" * 30,
+]  # fmt: skip
+
 SPECIALS = ["[SEP]", "[MASK]", "[CLS]", "<s>", "</s>", "<mask>", "<unk>", "tenant", "brand new", "étage"]
 SPACES = [" ", " ", " ", " ", "  ", "\t", "\n", "\r\n", "\u3000", "\u00a0", "\u200b", "\u2009"]
 ODD = [
@@ -160,6 +173,8 @@ def generated(count, seed):
         yield "".join(parts)
 
 
-def lines(count=2400, seed=20):
+def lines(kind="all"):
     """All texts of a golden file, in order."""
-    return [*TRICKY, *SENTENCES, *generated(count, seed)]
+    if kind == "bytes":
+        return [*BYTES, *SENTENCES, *TRICKY, *generated(500, 21)]
+    return [*TRICKY, *SENTENCES, *generated(2400, 20)]
