@@ -82,8 +82,10 @@ function decode(
   const seen = new Set<string>();
   for (const { first, last, score } of spans.sort((x, y) => y.score - x.score)) {
     if (answers.length === options.topK) break;
-    const start = first < 0 ? 0 : encoding.starts[first]!;
+    let start = first < 0 ? 0 : encoding.starts[first]!;
     const end = first < 0 ? 0 : encoding.ends[last]!;
+    // The first token may begin with the space before its word, or be nothing else.
+    while (start < end && /\s/.test(context[start]!)) start++;
     // The same span may be found in two windows.
     if (seen.has(`${start}:${end}`)) continue;
     seen.add(`${start}:${end}`);

@@ -25,11 +25,14 @@ export function wordsOf(text: string): Word[] {
   }));
 }
 
-/** Index of the first token that overlaps each word; -1 where no token does (characters the tokenizer drops). */
+/**
+ * Index of the first token that overlaps each word; -1 where no token does (characters the tokenizer drops). An empty
+ * token overlaps nothing: a space that byte-level tokenizers put before a word, and left out of the offsets.
+ */
 export function firstTokens(words: readonly Word[], { starts, ends }: Encoding): Int32Array {
   let token = 0;
   return Int32Array.from(words, ({ start, end }) => {
-    while (token < starts.length && ends[token]! <= start) token++;
+    while (token < starts.length && (ends[token]! <= start || starts[token] === ends[token])) token++;
     return token < starts.length && starts[token]! < end ? token : -1;
   });
 }

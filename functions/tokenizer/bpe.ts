@@ -6,11 +6,11 @@ import * as z from 'zod';
 import { byteLetters } from './byte-level.ts';
 import type { Text } from './draft.ts';
 import type { SectionReader } from './format.ts';
-import { MinHeap } from './min-heap.ts';
-import { pairValue, readPairTable, writePairTable } from './pair-table.ts';
+import { writePairTable } from './pair-table.ts';
 import { codePoints, readPointTable, writePointTable } from './point-table.ts';
 import { parseSpec, unsupported, Vocabulary } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
+import { readMerges, Symbols } from './symbols.ts';
 import { readTrie, trieValue, writeTrie } from './trie.ts';
 import { WordCache } from './word-cache.ts';
 
@@ -36,8 +36,7 @@ interface Config {
   wholeWords: boolean;
 }
 
-/** A merge in the queue is rank * this + place. */
-const places = 2 ** 32;
+/** A rank and a place in the word share the 53 bits of a float64 (symbols.ts). */
 const mostMerges = 2 ** 20;
 
 /** Room for words over this many characters is let go after them. */
@@ -84,7 +83,10 @@ export const bpe: ModelType = {
         throw unsupported(`model.merges.${index}`, `${JSON.stringify(piece)} is not in the vocabulary`);
       return id;
     };
-    const merges = spec.merges.map((merge, index) => pairOf(merge, index));
+    const merges = spec.merges
+      // A heading that came over from merges.txt; the Rust library leaves it out as well.
+      .filter(merge => typeof merge !== 'string' || !merge.startsWith('#version'))
+      .map(pairOf);
     const pairs = merges.map(([left, right], rank) => [idOf(left, rank), idOf(right, rank), rank] as const);
     writePairTable(write, 'merges', pairs);
     write(
@@ -107,38 +109,16 @@ function pairOf(merge: string | [string, string], index: number): [string, strin
   return parts as [string, string];
 }
 
-/** Symbols of one word as a linked list, and the merges that its neighbours have. */
-interface Room {
-  ids: Int32Array;
-  /** One past the symbol's last character, from the start of the word. */
-  ends: Int32Array;
-  next: Int32Array;
-  previous: Int32Array;
-  queue: MinHeap;
-}
-
-function roomFor(characters: number): Room {
-  const array = () => new Int32Array(characters);
-  return {
-    ids: array(),
-    ends: array(),
-    next: array(),
-    previous: array(),
-    queue: new MinHeap(2 * characters),
-  };
-}
-
 function openBpe({ unkId, fuseUnknown, wholeWords }: Config, section: SectionReader): Model {
   const { pages, cells } = readPointTable(section, 'i32', 'characters');
-  const table = readPairTable(section, 'merges');
-  const merged = section('i32', 'merged');
+  const merges = readMerges(section);
   const pieces = wholeWords ? readTrie(section, 'pieces') : undefined;
   const cache = new WordCache();
-  let room = roomFor(256);
+  let symbols = new Symbols(256);
 
   /** Begins with a symbol for each character. */
   const fill = ({ points }: Text, from: number, to: number) => {
-    const { ids, ends } = room;
+    const { ids, ends } = symbols;
     let count = 0;
     for (let i = from; i < to; i++) {
       const point = points[i]!;
@@ -146,46 +126,6 @@ function openBpe({ unkId, fuseUnknown, wholeWords }: Config, section: SectionRea
       if (fuseUnknown && id === unkId && count > 0 && ids[count - 1] === unkId) count--;
       ids[count] = id;
       ends[count++] = i + 1 - from;
-    }
-    return count;
-  };
-
-  /** Joins until no merge is left, and moves the symbols that remain to the front. */
-  const merge = (length: number) => {
-    const { ids, ends, next, previous, queue } = room;
-    const offer = (at: number, right: number) => {
-      const rank = pairValue(table, ids[at]!, ids[right]!);
-      if (rank >= 0) queue.push(rank * places + at);
-    };
-    for (let i = 0; i < length; i++) {
-      next[i] = i + 1;
-      previous[i] = i - 1;
-      if (i + 1 < length) offer(i, i + 1);
-    }
-    while (queue.length > 0) {
-      const key = queue.pop();
-      const rank = Math.floor(key / places);
-      const at = key - rank * places;
-      const right = next[at]!;
-      // Since this was queued, either of them may have become part of another.
-      if (ids[at]! < 0 || right >= length) continue;
-      const current = pairValue(table, ids[at]!, ids[right]!);
-      if (current < 0 || merged[current] !== merged[rank]) continue;
-      const after = next[right]!;
-      ids[at] = merged[rank]!;
-      ends[at] = ends[right]!;
-      next[at] = after;
-      ids[right] = -1;
-      if (previous[at]! >= 0) offer(previous[at]!, at);
-      if (after < length) {
-        previous[after] = at;
-        offer(at, after);
-      }
-    }
-    let count = 0;
-    for (let at = 0; at < length; at = next[at]!) {
-      ids[count] = ids[at]!;
-      ends[count++] = ends[at]!;
     }
     return count;
   };
@@ -199,21 +139,22 @@ function openBpe({ unkId, fuseUnknown, wholeWords }: Config, section: SectionRea
         tokens.push(whole, text, from, to);
         return;
       }
-      if (to - from > room.ids.length) room = roomFor(2 * (to - from));
-      const word = { from, to, ids: room.ids, ends: room.ends };
+      if (to - from > symbols.ids.length) symbols = new Symbols(2 * (to - from));
+      const { ids, ends } = symbols;
+      const word = { from, to, ids, ends };
       let count = cache.read(points, word);
       if (count < 0) {
-        count = merge(fill(text, from, to));
+        count = symbols.merge(fill(text, from, to), merges);
         cache.write(points, word, count);
       }
       for (let i = 0, start = from; i < count; i++) {
-        const id = room.ids[i]!;
-        const end = from + room.ends[i]!;
+        const id = ids[i]!;
+        const end = from + ends[i]!;
         if (id === unkId) tokens.pushWhole(id, text.starts[start]!, text.ends[end - 1]!);
         else tokens.push(id, text, start, end);
         start = end;
       }
-      if (room.ids.length > keptCharacters) room = roomFor(256);
+      if (ids.length > keptCharacters) symbols = new Symbols(256);
     },
   };
 }

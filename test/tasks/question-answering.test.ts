@@ -72,6 +72,14 @@ test('a planted span is found wherever it is, in one window or many, with its of
   );
 });
 
+test('an answer does not begin with the space that its first token begins with', () => {
+  const spaced = { ...context, tokenizer: fakeTokenizer(/\s*\S+/gu) };
+  const encoded = questionAnswering.encode({ question: 'who', context: 'it was \n ada  lovelace' }, spaced);
+  const logits = logitsOf(encoded, { start: at(2), end: at(3) });
+  const [answer] = questionAnswering.decode(encoded, logits, spaced, defaults);
+  expect(answer).toMatchObject({ answer: 'ada  lovelace', start: 9, end: 22 });
+});
+
 const numbers = fc.array(fc.double({ min: -8, max: 8, noNaN: true }), { minLength: 53, maxLength: 53 });
 
 test('answers are the best of all spans of all windows, each span once, best first', () => {

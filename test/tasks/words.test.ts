@@ -85,6 +85,21 @@ test('a word without a token is -1 and does not shift the next', () => {
   expect([...firstTokens(wordsOf(text), fakeTokenizer(/[^b\s]/gu).encode(text))]).toEqual([0, -1, 1]);
 });
 
+test('a token that begins with a space is of the word after it', () => {
+  const text = 'ab  cd.ef';
+  expect([...firstTokens(wordsOf(text), fakeTokenizer(/\s?[a-z]|\W/gu).encode(text))]).toEqual([0, 3, 5, 6]);
+});
+
+test('an empty token is of no word', () => {
+  // As byte-level tokenizers give it: a space put before the word and trimmed off again, and then the word.
+  const encoding = {
+    ids: Int32Array.of(5, 6, 7),
+    starts: Int32Array.of(1, 0, 2),
+    ends: Int32Array.of(1, 1, 3),
+  };
+  expect([...firstTokens(wordsOf('中 a'), encoding)]).toEqual([1, 2]);
+});
+
 test('a token over two words is the first of both', () => {
   const text = 'a.b';
   expect([...firstTokens(wordsOf(text), fakeTokenizer().encode(text))]).toEqual([0, 0, 0]);

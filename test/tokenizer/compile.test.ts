@@ -138,7 +138,8 @@ const bpe = (fields: object = {}, changes: object = {}) => ({
 
 describe('of byte-pair encoding', () => {
   it('reads merges as strings and as pairs, and empty affixes as none', () => {
-    const strings = open(bpe({ continuing_subword_prefix: '', end_of_word_suffix: '' }));
+    const affixes = { continuing_subword_prefix: '', end_of_word_suffix: '' };
+    const strings = open(bpe({ ...affixes, merges: ['#version: 0.2', 't h', 'th e'] }));
     const pairs = open(
       bpe({
         merges: [
