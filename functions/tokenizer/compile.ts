@@ -27,7 +27,7 @@ const TokenizerJson = z.strictObject({
   model: z.preprocess(typed, Part),
 });
 
-/** Files of before 2020 name no type of model; the Rust library goes by the fields, in this order. */
+/** Older files name no type of model; the Rust library goes by the fields, in this order. */
 function typed(model: unknown) {
   if (typeof model !== 'object' || model === null || 'type' in model) return model;
   return { type: 'merges' in model ? 'BPE' : 'unk_token' in model ? 'WordPiece' : 'Unigram', ...model };
