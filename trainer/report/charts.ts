@@ -10,7 +10,6 @@ const accent = 'var(--accent)';
 const muted = 'var(--muted)';
 
 export interface Line {
-  name: string;
   points: readonly { at: number; value: number }[];
   /** The style sheet's colour and dash. */
   stroke?: string;
@@ -24,14 +23,16 @@ interface LineChart {
   lines: readonly Line[];
   /** Whether every point was measured by itself, and not one of very many. */
   dots?: boolean;
+  /** Whether the moving mean says more than the points. */
+  noisy?: boolean;
   percent?: boolean;
   fromZero?: boolean;
 }
 
-/** Lines over steps or epochs; noisy ones with their moving mean over them. */
-export function lineChart({ label, unit, y, lines, dots, percent, fromZero }: LineChart): Html {
+/** Lines over steps or epochs; many noisy points lie faint under their moving mean. */
+export function lineChart({ label, unit, y, lines, dots, noisy, percent, fromZero }: LineChart): Html {
   const longest = Math.max(...lines.map(({ points }) => points.length));
-  const noisy = !dots && longest > 40;
+  const smooth = noisy && !dots && longest > 40;
   const k = Math.ceil(longest / 15);
   return chart(label, {
     x: { label: unit, nice: false, ...(longest === 1 ? { ticks: 1 } : {}), ...wholeTicks(lines) },
@@ -47,10 +48,10 @@ export function lineChart({ label, unit, y, lines, dots, percent, fromZero }: Li
       ...lines.flatMap(({ points, stroke = accent, dash }) => {
         const channels = { x: 'at', y: 'value', stroke, ...(dash ? { strokeDasharray: dash } : {}) };
         return [
-          ...(noisy ? [Plot.lineY(points, { ...channels, strokeOpacity: 0.3, strokeWidth: 1 })] : []),
+          ...(smooth ? [Plot.lineY(points, { ...channels, strokeOpacity: 0.3, strokeWidth: 1 })] : []),
           Plot.lineY(
             points,
-            noisy
+            smooth
               ? Plot.windowY({ k, strict: false }, { ...channels, strokeWidth: 2 })
               : { ...channels, strokeWidth: 2 },
           ),

@@ -63,10 +63,10 @@ function resultsOf(runs: readonly ComparedRun[], mainMetric: string): Row[] {
   const rows = [
     ...rowsOf('served', 'as served'),
     ...rowsOf('trained', 'before quantization'),
-    { name: 'steps', cells: totals.map(total => (total ? count(total.steps) : '')), best: [] },
-    { name: 'time in steps', cells: totals.map(total => (total ? duration(total.seconds) : '')), best: [] },
+    { name: 'Steps', cells: totals.map(total => (total ? count(total.steps) : '')), best: [] },
+    { name: 'Time in steps', cells: totals.map(total => (total ? duration(total.seconds) : '')), best: [] },
     {
-      name: 'adapter',
+      name: 'Adapter',
       cells: runs.map(({ manifest }) => bytes(manifest.files['adapter.safetensors'].bytes)),
       best: [],
     },

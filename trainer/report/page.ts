@@ -37,7 +37,7 @@ export function pageOf({ title, lead, figures, sections }: Page): string {
 <header>
 <h1>${title}</h1>
 <p class="lead">${lead}</p>
-<dl class="figures">${figures.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+${figures.length > 0 && html`<dl class="figures">${figures.map(({ name, value }) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
 <nav aria-label="Sections">${sections.map(section => html`<a href="#${section.id}">${section.title}</a>`)}</nav>
 </header>
 <main>

@@ -56,12 +56,12 @@ export function excerptOf(parts: readonly Part[], radius = 240): Part[] {
 /** A place near `at` that splits no word where one is near, and no code point in any case. */
 function cutBefore(text: string, at: number): number {
   const space = text.lastIndexOf(' ', at);
-  if (space > at - 30) return space;
+  if (space > Math.max(0, at - 30)) return space;
   return isLowSurrogate(text, at) ? at - 1 : at;
 }
 
 function cutAfter(text: string, at: number): number {
-  const space = text.indexOf(' ', at);
+  const space = text.indexOf(' ', at - 1);
   if (space >= 0 && space < at + 30) return space + 1;
   return isLowSurrogate(text, at) ? at + 1 : at;
 }

@@ -38,7 +38,7 @@ nav a{padding:6px 0}
 .figures dt{font-size:.8125rem;color:var(--muted)}
 .figures dd{margin:2px 0 0;font-size:1.5rem;font-weight:600;line-height:1.2;font-variant-numeric:tabular-nums}
 .figures div:first-child dd{color:var(--accent)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr));gap:16px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));gap:16px}
 .card,figure{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;margin:0 0 16px;min-width:0}
 .cards>*{margin:0}
 .narrow{max-width:560px}
@@ -87,6 +87,7 @@ mark small{font-size:.6875rem;letter-spacing:.03em;margin-left:4px}
 .predicted{background:var(--predicted);border-bottom-color:var(--predicted-line);border-bottom-style:dashed}
 .agreed{background:var(--agreed);border-bottom-color:var(--agreed-line);border-bottom-style:dotted}
 .legend{list-style:none;padding:0;margin:0 0 12px;display:flex;flex-wrap:wrap;gap:6px 16px;font-size:.875rem}
+.legend li{min-width:0;overflow-wrap:anywhere}
 .legend svg{width:26px;height:8px;vertical-align:middle;margin-right:6px}
 details{margin:12px 0 0}
 summary{cursor:pointer;color:var(--accent);padding:6px 0}

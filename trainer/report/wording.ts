@@ -1,4 +1,5 @@
 /** Numbers and metric names as people read them. */
+import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 
 const names: Readonly<Record<string, string>> = {
@@ -51,9 +52,12 @@ const taskNames: Record<TaskName, string> = {
 };
 export const taskTitle = (task: TaskName): string => taskNames[task];
 
-/** Grouped by thin spaces, which read the same everywhere. */
+/** Which split of its data a run was scored on. */
+export const scoredSplit = ({ training: { config } }: AdapterManifest): string =>
+  typeof config.scored === 'string' ? config.scored : 'dev';
+
 export function count(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, '\u2009');
+  return value.toLocaleString('en-US');
 }
 
 export function duration(seconds: number): string {
