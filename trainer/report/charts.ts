@@ -35,13 +35,13 @@ export function lineChart({ label, unit, y, lines, dots, noisy, percent, fromZer
   const smooth = noisy && !dots && longest > 40;
   const k = Math.ceil(longest / 15);
   return chart(label, {
-    x: { label: unit, nice: false, ...(longest === 1 ? { ticks: 1 } : {}), ...wholeTicks(lines) },
+    x: { label: unit, nice: false, ...wholeTicks(lines) },
     y: {
       label: percent ? `${y} (%)` : y,
       grid: true,
       nice: true,
       ticks: 5,
-      ...(percent ? { percent: true } : {}),
+      ...(percent ? { percent: true } : smallTicks(lines)),
     },
     marks: [
       ...(fromZero ? [Plot.ruleY([0], { stroke: muted })] : []),
@@ -68,6 +68,13 @@ export function lineChart({ label, unit, y, lines, dots, noisy, percent, fromZer
 function wholeTicks(lines: readonly Line[]) {
   const max = Math.max(...lines.flatMap(({ points }) => points.map(({ at }) => at)));
   return max <= 12 ? { ticks: Array.from({ length: max }, (_, i) => i + 1), tickFormat: 'd' } : { ticks: 5 };
+}
+
+/** Learning rates in few characters. */
+function smallTicks(lines: readonly Line[]) {
+  const max = Math.max(...lines.flatMap(({ points }) => points.map(({ value }) => value)));
+  const short = (value: number) => (value === 0 ? '0' : Number(value.toPrecision(3)).toExponential());
+  return max > 0 && max < 0.01 ? { tickFormat: short } : {};
 }
 
 const pointsDrawn = 400;
