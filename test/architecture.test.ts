@@ -38,7 +38,16 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
     /^protobufjs/,
     /^trainer\/(graph\/onnx|visualize\/event)-schema\.ts$/,
   ],
-  ['Hono: the HTTP surface', /^(hono$|hono\/|@hono\/)/, /^functions\/(http\/.+|server|lambda)\.ts$/],
+  [
+    'Hono: the HTTP surface, and its HTML templates for reports',
+    /^(hono$|hono\/|@hono\/)/,
+    /^(functions\/(http\/.+|server|lambda)|trainer\/report\/markup)\.ts$/,
+  ],
+  [
+    'Observable Plot and linkedom: the charts of reports',
+    /^(@observablehq\/|linkedom)/,
+    /^trainer\/report\/charts?\.ts$/,
+  ],
   ['csv-parse: the readers', /^csv-parse/, /^trainer\/data\//],
   ['commander: the commands and their program', /^commander$/, /^trainer\/(commands\/.+|program)\.ts$/],
   ['cli-progress: the commands', /^cli-progress$/, /^trainer\/commands\//],
@@ -128,6 +137,9 @@ describe('the import table', () => {
     ['trainer/train.ts', 'csv-parse/sync'],
     ['trainer/fit.ts', 'commander'],
     ['trainer/fit.ts', 'cli-progress'],
+    ['trainer/commands/report.ts', '@observablehq/plot'],
+    ['trainer/report/page.ts', 'linkedom'],
+    ['trainer/report/page.ts', 'hono/html'],
     // biome-ignore format: a table
   ])('would refuse that %s imports %s', (from, to) => {
     expect(rules.filter(([, broken]) => broken({ from, to })).length).toBe(1);

@@ -78,7 +78,7 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     await writeFile(temporary, bytes);
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
     throw unwritable(path, error);
   }
 }

@@ -13,16 +13,26 @@ export interface EvaluateArguments {
   onProgress?(done: number, total: number): void;
 }
 
+/** What was asked, of whom, and what was answered. */
+export interface Evaluated extends EvaluateArguments {
+  outputs: readonly unknown[];
+}
+
 /** Inputs of one predict() call: enough for full batches of like length. */
 const chunk = 512;
 
-export async function evaluate({
+export async function evaluate(what: EvaluateArguments): Promise<Metrics> {
+  return what.task.score(what.examples, await answer(what));
+}
+
+/** What is answered to each example. */
+export async function answer({
   base,
   adapter,
   task,
   examples,
   onProgress,
-}: EvaluateArguments): Promise<Metrics> {
+}: EvaluateArguments): Promise<unknown[]> {
   const options = task.options(adapter.manifest.unanswerable);
   const outputs: unknown[] = [];
   for (let from = 0; from < examples.length; from += chunk) {
@@ -30,5 +40,5 @@ export async function evaluate({
     outputs.push(...(await predict({ base, adapter, task: task.serving, inputs, options })).outputs);
     onProgress?.(outputs.length, examples.length);
   }
-  return task.score(examples, outputs);
+  return outputs;
 }

@@ -2,12 +2,14 @@
 import { Command, CommanderError } from 'commander';
 import { VeneerError } from '../functions/error.ts';
 import { adaptersCommand } from './commands/adapters.ts';
+import { compareCommand } from './commands/compare.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { keysCommand } from './commands/keys.ts';
 import { promoteCommand } from './commands/promote.ts';
 import { pullBaseCommand } from './commands/pull-base.ts';
 import { pushAdapterCommand } from './commands/push-adapter.ts';
+import { reportCommand } from './commands/report.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
@@ -22,6 +24,8 @@ const commands = [
   rollbackCommand,
   adaptersCommand,
   keysCommand,
+  reportCommand,
+  compareCommand,
   serveCommand,
 ];
 

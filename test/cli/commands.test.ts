@@ -144,6 +144,8 @@ const commands = [
   'keys create',
   'keys list',
   'keys revoke',
+  'report',
+  'compare',
   'serve',
 ];
 

@@ -12,7 +12,7 @@ import type { Store } from '../../functions/store/store.ts';
 import { readAdapterDirectory, residentOf } from '../adapter-directory.ts';
 import type { ColumnOptions } from '../data/columns.ts';
 import { encodeExample } from '../encode.ts';
-import { evaluate } from '../evaluate.ts';
+import { answer, type Evaluated } from '../evaluate.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
 import {
   cacheDir,
@@ -32,6 +32,8 @@ export interface EvaluateOptions {
   data: string;
   columns: ColumnOptions;
   threads: number;
+  /** Looks at the answers while the base is still open. */
+  inspect?(evaluated: Evaluated): Promise<void>;
 }
 
 interface Located {
@@ -82,8 +84,10 @@ export async function evaluateAdapter(store: Store, options: EvaluateOptions, lo
     const context = { tokenizer: base.tokenizer, ...manifest };
     for (const example of split.examples) encodeExample(task, example, context);
     const onProgress = (done: number, total: number) => progress.update(done, total, 'evaluating');
-    const metrics = await evaluate({ base, adapter, task, examples: split.examples, onProgress });
-    return { task: manifest.task, examples: split.examples.length, metrics };
+    const { examples } = split;
+    const outputs = await answer({ base, adapter, task, examples, onProgress });
+    await options.inspect?.({ base, adapter, task, examples, outputs });
+    return { task: manifest.task, examples: examples.length, metrics: task.score(examples, outputs) };
   } finally {
     progress.stop();
     await base.engine.close();

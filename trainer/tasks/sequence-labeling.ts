@@ -27,6 +27,17 @@ function owners(example: LabelingExample, pieces: readonly Word[]): number[] {
   });
 }
 
+/** The answer's tag of each of the example's words. */
+export function tagsOfWords(example: LabelingExample, { words, tags }: LabelingOutput): string[] {
+  const found = example.words.map(() => 'O');
+  const seen = new Set<number>();
+  owners(example, words).forEach((word, piece) => {
+    if (!seen.has(word)) found[word] = tags[piece]!;
+    seen.add(word);
+  });
+  return found;
+}
+
 /** Tag of a further piece of a word; undefined where it is not trained. */
 const continued = (tag: string) => (tag === 'O' ? undefined : `I-${tag.slice(2)}`);
 
@@ -62,21 +73,10 @@ export const sequenceLabeling: TrainingTask<
       return targets;
     });
   },
-  score: (examples, outputs) => {
-    const predicted = examples.map((example, i) => {
-      const { words, tags } = outputs[i]!;
-      const found = example.words.map(() => 'O');
-      const seen = new Set<number>();
-      owners(example, words).forEach((word, piece) => {
-        if (!seen.has(word)) found[word] = tags[piece]!;
-        seen.add(word);
-      });
-      return found;
-    });
-    return scoreEntities(
+  score: (examples, outputs) =>
+    scoreEntities(
       examples.map(example => example.tags),
-      predicted,
-    ).metrics;
-  },
+      examples.map((example, i) => tagsOfWords(example, outputs[i]!)),
+    ).metrics,
   unanswerable: () => false,
 };

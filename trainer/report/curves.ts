@@ -1,0 +1,133 @@
+/**
+ * What a run tells of its training: every step and evaluation from steps.jsonl, or, where a run left none, the epochs of
+ * history.json.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { Metrics } from '../../functions/artifacts/manifests.ts';
+import { VeneerError } from '../../functions/error.ts';
+
+const Step = z.object({
+  step: z.number().int(),
+  loss: z.number(),
+  learningRate: z.number().optional(),
+  gradientNorm: z.number().optional(),
+  tokens: z.number().optional(),
+  milliseconds: z.number().optional(),
+});
+const Evaluation = z.object({ step: z.number().int(), metrics: Metrics });
+const History = z.array(z.object({ epoch: z.number().int(), loss: z.number(), metrics: Metrics.optional() }));
+
+export interface CurvePoint {
+  /** Step or epoch, from 1. */
+  at: number;
+  loss: number;
+  learningRate?: number | undefined;
+  gradientNorm?: number | undefined;
+}
+
+export interface Curves {
+  unit: 'step' | 'epoch';
+  points: CurvePoint[];
+  evaluations: { at: number; metrics: Metrics }[];
+  /** Steps, and seconds of computing them, where every step is on record. */
+  total?: { steps: number; seconds: number; tokens: number };
+}
+
+/** Curves without a point where the directory has neither file. */
+export async function readCurves(directory: string): Promise<Curves> {
+  const steps = await textOf(join(directory, 'steps.jsonl'));
+  const curves = steps === undefined ? undefined : parseSteps(steps, join(directory, 'steps.jsonl'));
+  if (curves && curves.points.length > 0) return curves;
+  return readHistory(directory);
+}
+
+/** Curves by epoch, also where there is a finer record. */
+export async function readHistory(directory: string): Promise<Curves> {
+  const path = join(directory, 'history.json');
+  const history = await textOf(path);
+  if (history === undefined) return { unit: 'epoch', points: [], evaluations: [] };
+  const epochs = parse(History, history, path);
+  return {
+    unit: 'epoch',
+    points: epochs.map(({ epoch, loss }) => ({ at: epoch, loss })),
+    evaluations: epochs.flatMap(({ epoch, metrics }) => (metrics ? [{ at: epoch, metrics }] : [])),
+  };
+}
+
+function parseSteps(text: string, path: string): Curves {
+  // A run that was resumed repeats what came after its last checkpoint: the later line counts.
+  const steps = new Map<number, z.infer<typeof Step>>();
+  const evaluations = new Map<number, z.infer<typeof Evaluation>>();
+  const lines = text.split('\n');
+  lines.forEach((line, index) => {
+    // What stands behind the last newline was being written when the run was stopped.
+    if (line === '' || index === lines.length - 1) return;
+    const where = `${path}:${index + 1}`;
+    const { kind } = parse(z.object({ kind: z.string() }), line, where);
+    if (kind === 'step') {
+      const step = parse(Step, line, where);
+      steps.set(step.step, step);
+    } else if (kind === 'evaluation') {
+      const evaluation = parse(Evaluation, line, where);
+      evaluations.set(evaluation.step, evaluation);
+    }
+  });
+  const inOrder = [...steps.values()].sort((a, b) => a.step - b.step);
+  const sum = (of: 'tokens' | 'milliseconds') => inOrder.reduce((total, step) => total + (step[of] ?? 0), 0);
+  return {
+    unit: 'step',
+    points: inOrder.map(({ step, loss, learningRate, gradientNorm }) => ({
+      at: step,
+      loss,
+      learningRate,
+      gradientNorm,
+    })),
+    evaluations: [...evaluations.values()]
+      .sort((a, b) => a.step - b.step)
+      .map(({ step, metrics }) => ({ at: step, metrics })),
+    total: { steps: inOrder.length, seconds: sum('milliseconds') / 1000, tokens: sum('tokens') },
+  };
+}
+
+/** At most `count` points, each the mean of a stretch of equal length, where there are more. */
+export function thinned(points: readonly CurvePoint[], count: number): CurvePoint[] {
+  if (points.length <= count) return [...points];
+  const size = Math.ceil(points.length / count);
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
+    const stretch = points.slice(i * size, (i + 1) * size);
+    const mean = (of: keyof CurvePoint) =>
+      stretch.reduce((sum, point) => sum + (point[of] ?? 0), 0) / stretch.length;
+    const { learningRate, gradientNorm } = stretch[0]!;
+    return {
+      at: mean('at'),
+      loss: mean('loss'),
+      ...(learningRate === undefined ? {} : { learningRate: mean('learningRate') }),
+      ...(gradientNorm === undefined ? {} : { gradientNorm: mean('gradientNorm') }),
+    };
+  });
+}
+
+async function textOf(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(cause => {
+    if (cause.code === 'ENOENT') return undefined;
+    throw new VeneerError('invalid_data', `${path}: cannot be read (${cause.code})`, { cause });
+  });
+}
+
+function parse<T>(schema: z.ZodType<T>, text: string, where: string): T {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new VeneerError('invalid_data', `${where}: not JSON`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new VeneerError(
+    'invalid_data',
+    `${where}: ${issue?.path.join('.') || 'document'}: ${issue?.message}`,
+  );
+}

@@ -1,0 +1,42 @@
+/** From the answers of an evaluation to what a report says of them. Adding a task is a file in tasks/ and a line here. */
+import type { TaskName } from '../../functions/artifacts/names.ts';
+import type { ClassificationOutput } from '../../functions/tasks/classification.ts';
+import type { Answer } from '../../functions/tasks/question-answering.ts';
+import type { LabelingOutput } from '../../functions/tasks/sequence-labeling.ts';
+import type { ClassificationExample, LabelingExample, QuestionExample } from '../data/dataset.ts';
+import { answer, type Evaluated } from '../evaluate.ts';
+import type { Findings } from './findings.ts';
+import { type Lengths, lengthsOf } from './lengths.ts';
+import { classificationFindings } from './tasks/classification.ts';
+import { questionFindings } from './tasks/question-answering.ts';
+import { entityFindings } from './tasks/sequence-labeling.ts';
+
+export interface Inspection {
+  lengths: Lengths;
+  /** Absent for a kind of answers that no file here knows. */
+  findings: Findings | undefined;
+}
+
+const inspectors: Record<TaskName, (evaluated: Evaluated) => Promise<Findings | undefined>> = {
+  classification: async evaluated => {
+    const examples = evaluated.examples as readonly ClassificationExample[];
+    // Sets of labels and numbers are not confused with each other one by one.
+    if (!examples.every(({ label }) => typeof label === 'string')) return undefined;
+    const ask = async (questions: readonly ClassificationExample[]) =>
+      (await answer({ ...evaluated, examples: questions })) as ClassificationOutput[];
+    return classificationFindings(examples, evaluated.outputs as readonly ClassificationOutput[], ask);
+  },
+  'sequence-labeling': async ({ examples, outputs }) =>
+    entityFindings(examples as readonly LabelingExample[], outputs as readonly LabelingOutput[]),
+  'question-answering': async ({ examples, outputs }) =>
+    questionFindings(examples as readonly QuestionExample[], outputs as readonly Answer[][]),
+};
+
+export async function inspect(evaluated: Evaluated): Promise<Inspection> {
+  const { base, adapter, task, examples } = evaluated;
+  const context = { tokenizer: base.tokenizer, ...adapter.manifest };
+  return {
+    lengths: lengthsOf(examples.map(example => task.serving.encode(task.input(example), context).windows)),
+    findings: await inspectors[adapter.manifest.task](evaluated),
+  };
+}
