@@ -3,7 +3,7 @@ import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import type { ColumnOptions } from './data/columns.ts';
 import type { FitOptions } from './fit.ts';
-import type { LoraSpec } from './lora.ts';
+import type { MethodSpec } from './methods/methods.ts';
 
 export interface TrainOptions extends FitOptions {
   task: TaskName;
@@ -13,7 +13,7 @@ export interface TrainOptions extends FitOptions {
   columns: ColumnOptions;
   base: string;
   out: string;
-  lora: LoraSpec;
+  method: MethodSpec;
   maxLength?: number;
   stride?: number;
   quantization: AdapterManifest['quantization'];

@@ -37,6 +37,7 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
   div: direct('Div'),
   exp: direct('Exp'),
   erf: direct('Erf'),
+  sqrt: direct('Sqrt'),
   tanh: direct('Tanh'),
   sigmoid: direct('Sigmoid'),
   softplus: direct('Softplus'),
@@ -64,6 +65,7 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     }
     if (c) e.emit('Add', [result, c], [out!]);
   },
+  detach: direct('Identity'),
   cast: (e, _, input, output) => e.emit('Cast', input, output, [attribute('to', dataTypes.float32)]),
   quantizedLinear: (e, { inputs, attributes }, [x, w, scales, c], [out]) => {
     const { q, rowScales } = e.quantizedRows(x!, inputs[0]!.shape[0]!, attributes);
