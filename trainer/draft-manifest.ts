@@ -6,13 +6,19 @@ import type { HeadSpec } from './heads.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
 
-/** Windows as the user asked for, else the task's defaults, within what the base can do. */
+/** A manifest without what the method brings and what training finds out. */
+export type Draft = Omit<AdapterManifest, 'lora' | 'quantization' | 'files'>;
+
+/** Windows as the user asked for, else those gone on from, else the task's defaults, within what the base can do. */
 export function windowOptions(task: AnyTrainingTask, options: TrainOptions, { config }: BaseManifest) {
+  // A window length of one's own has its own stride.
+  const before = options.maxLength === undefined ? options.from?.manifest : undefined;
   const limit = config.maxPositions - config.positionOffset;
-  const maxLength = options.maxLength ?? Math.min(task.defaults.maxLength, limit);
+  const maxLength = options.maxLength ?? before?.maxLength ?? Math.min(task.defaults.maxLength, limit);
   if (maxLength > limit)
     throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
-  const stride = options.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
+  const stride =
+    options.stride ?? before?.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
   if (stride >= maxLength / 2)
     throw new VeneerError('usage', `--stride ${stride}: must be under half of --max-length ${maxLength}`);
   return { maxLength, stride };
@@ -39,7 +45,7 @@ export function draftManifest({
   head,
   window,
   engine,
-}: DraftArguments): AdapterManifest {
+}: DraftArguments): Draft {
   const {
     epochs,
     batchSize,
@@ -50,6 +56,8 @@ export function draftManifest({
     maxGradientNorm,
     patience,
     seed,
+    method,
+    from,
   } = options;
   if (!AdapterManifest.shape.labels.safeParse(labels).success)
     throw new VeneerError(
@@ -63,10 +71,8 @@ export function draftManifest({
     labels,
     base: { name: manifest.name, digest: manifest.digest, tokenizer: manifest.tokenizer.source.sha256 },
     ...window,
-    lora: { ...options.lora, targetModules: [...options.lora.targetModules] },
     head: head.head,
-    unanswerable: task.unanswerable(data.train.examples),
-    quantization: options.quantization,
+    unanswerable: task.unanswerable(data.train.examples) || (from?.manifest.unanswerable ?? false),
     metrics: { trained: {}, served: {} },
     training: {
       config: {
@@ -79,11 +85,12 @@ export function draftManifest({
         maxGradientNorm,
         patience,
         scored,
+        method: method.name,
+        ...(from ? { from: from.digest } : {}),
       },
       seed,
       engine,
       dataset: data.train.digest,
     },
-    files: { 'adapter.safetensors': { sha256: '0'.repeat(64), bytes: 0 } },
   };
 }

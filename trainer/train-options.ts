@@ -4,6 +4,7 @@ import type { TaskName } from '../functions/artifacts/names.ts';
 import type { ColumnOptions } from './data/columns.ts';
 import type { FitOptions } from './fit.ts';
 import type { MethodSpec } from './methods/methods.ts';
+import type { Trained } from './trained.ts';
 
 export interface TrainOptions extends FitOptions {
   task: TaskName;
@@ -14,6 +15,8 @@ export interface TrainOptions extends FitOptions {
   base: string;
   out: string;
   method: MethodSpec;
+  /** What is gone on from. */
+  from?: Trained | undefined;
   maxLength?: number;
   stride?: number;
   quantization: AdapterManifest['quantization'];

@@ -66,7 +66,18 @@ function blockWeight(g: Graph, bits: 4 | 8) {
 
 const x: Shape = ['B', 'S', 8];
 const unary = (
-  op: 'exp' | 'erf' | 'sqrt' | 'tanh' | 'sigmoid' | 'softplus' | 'relu' | 'step' | 'gelu' | 'softmax' | 'logSoftmax',
+  op:
+    | 'exp'
+    | 'erf'
+    | 'sqrt'
+    | 'tanh'
+    | 'sigmoid'
+    | 'softplus'
+    | 'relu'
+    | 'step'
+    | 'gelu'
+    | 'softmax'
+    | 'logSoftmax',
 ): Case => ({
   shapes: [x],
   build: (g, [a]) => [g[op](a!)],

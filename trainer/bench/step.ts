@@ -27,7 +27,12 @@ const head: HeadSpec = {
   head: { kind: 'pooled', pooling: 'mean', dense: false },
   labels,
 };
-const method = { name: 'lora', rank: bench.rank, alpha: 2 * bench.rank, targetModules: bench.modules } as const;
+const method = {
+  name: 'lora',
+  rank: bench.rank,
+  alpha: 2 * bench.rank,
+  targetModules: bench.modules,
+} as const;
 const { layout, outputs } = buildStep({ config, method, head });
 const program = await onnxEngine({ threads: bench.threads }).compile({
   outputs,

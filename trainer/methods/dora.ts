@@ -39,7 +39,8 @@ export const dora: Method<DoraSpec> = {
     ...frozen,
     project: ({ g, layer, modules, x }) =>
       modules.flatMap(module => {
-        if (!args.spec.targetModules.includes(module)) return frozen.project({ g, layer, modules: [module], x });
+        if (!args.spec.targetModules.includes(module))
+          return frozen.project({ g, layer, modules: [module], x });
         const site = siteOf(args.config, layer, module);
         const weight = updatedWeight(args, site);
         const norms = g.sqrt(g.sum(g.mul(weight, weight), [1]));

@@ -32,9 +32,7 @@ export function siteOf(config: EncoderConfig, layer: number, module: TargetModul
 /** By layer, then in the order of `targetModules`. */
 export function sitesOf(config: EncoderConfig, modules: readonly TargetModule[]): Site[] {
   return Array.from({ length: config.layers }, (_, layer) =>
-    targetModules
-      .filter(module => modules.includes(module))
-      .map(module => siteOf(config, layer, module)),
+    targetModules.filter(module => modules.includes(module)).map(module => siteOf(config, layer, module)),
   ).flat();
 }
 

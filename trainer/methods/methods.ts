@@ -53,3 +53,9 @@ export function adaptedSeams(args: AdaptArguments<MethodSpec>): Seams {
 export function mergesOf(args: MergeArguments<MethodSpec>): ReadonlyMap<string, Merge> {
   return methodOf(args.spec).merge(args);
 }
+
+/** For people: `lora on q,v`. */
+export function describeMethod(spec: MethodSpec): string {
+  if ('targetModules' in spec) return `${spec.name} on ${spec.targetModules.join(',')}`;
+  return 'fromScratch' in spec && spec.fromScratch ? `${spec.name}, from scratch` : spec.name;
+}

@@ -12,10 +12,11 @@ function chosenTensors(config: EncoderConfig, isChosen: Chosen) {
 }
 
 /** @param init Of a tensor that does not start as the base has it. */
-export function wholeTensors(
-  isChosen: Chosen,
-): Pick<Method<unknown>, 'adapt' | 'merge'> & {
-  parameters(config: EncoderConfig, init?: (shape: readonly number[], name: string) => Parameter['init']): Parameter[];
+export function wholeTensors(isChosen: Chosen): Pick<Method<unknown>, 'adapt' | 'merge'> & {
+  parameters(
+    config: EncoderConfig,
+    init?: (shape: readonly number[], name: string) => Parameter['init'],
+  ): Parameter[];
 } {
   return {
     parameters: (config, init = (_, name) => ({ base: name })) =>
