@@ -74,7 +74,7 @@ export async function makeDirectory(path: string): Promise<void> {
 }
 
 /** Replaces a file whole or not at all. */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+export async function replaceFile(path: string, bytes: Uint8Array | Iterable<Uint8Array>): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
     await writeFile(temporary, bytes);

@@ -11,7 +11,7 @@ import type { HeadSpec } from './heads.ts';
 import { type MethodSpec, methodOf } from './methods/methods.ts';
 import { type Layout, views } from './parameters.ts';
 import { type RunManifest, runFiles } from './run-directory.ts';
-import type { Step } from './step.ts';
+import { buildStep } from './step.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 
 export interface Outcome {
@@ -32,7 +32,7 @@ export interface OutcomeArguments {
   method: MethodSpec;
   head: HeadSpec;
   quantization: AdapterManifest['quantization'];
-  step: Step;
+  layout: Layout;
   draft: Draft;
   engine: Engine;
   weights: WeightsFile;
@@ -51,7 +51,7 @@ export function openOutcome(args: OutcomeArguments): Promise<Outcome> {
 }
 
 async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
-  const { base, task, method, step, draft, onProgress } = args;
+  const { base, task, method, layout, draft, onProgress } = args;
   if (method.name !== 'lora') throw new Error(`${method.name} has no form in which it is served`);
   const { name: _, ...lora } = method;
   const manifestOf = (quantization: AdapterManifest['quantization'], file: Uint8Array): AdapterManifest => ({
@@ -65,7 +65,7 @@ async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
     quantization: AdapterManifest['quantization'],
     examples: readonly { where: string }[],
   ) => {
-    const file = writeAdapter(floatTensors(step.layout, values), quantization);
+    const file = writeAdapter(floatTensors(layout, values), quantization);
     const { config } = base.manifest;
     const manifest = manifestOf(quantization, file);
     const adapter = readAdapter(file, { manifest, digest: sha256(file), config });
@@ -75,7 +75,7 @@ async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
     score: (values, examples) => score(values, 'float32', examples),
     scoreServed: (values, examples) => score(values, args.quantization, examples),
     files(values, metrics) {
-      const file = writeAdapter(floatTensors(step.layout, values), args.quantization);
+      const file = writeAdapter(floatTensors(layout, values), args.quantization);
       const manifest: AdapterManifest = { ...manifestOf(args.quantization, file), metrics };
       return [
         ['adapter.safetensors', file],
@@ -88,8 +88,9 @@ async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
 }
 
 async function runOutcome(args: OutcomeArguments): Promise<Outcome> {
-  const { base, task, method, head, step, draft, engine, weights, onProgress } = args;
-  const { layout, logits } = step;
+  const { base, task, method, head, layout, draft, engine, weights, onProgress } = args;
+  // The step's own logits may be of training alone, where elements are dropped.
+  const { logits } = buildStep({ config: base.manifest.config, method, head });
   const program = await engine.compile({ outputs: { logits }, weights });
   return {
     score(values, examples) {

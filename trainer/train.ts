@@ -124,7 +124,8 @@ async function trainOn(
 
   const draft = draftManifest({ manifest, options, task, data, labels, head, window, engine: engine.name });
   const outcome = await openOutcome({
-    ...{ base, task, head, step, draft, engine, weights },
+    ...{ base, task, head, draft, engine, weights },
+    layout: step.layout,
     method: options.method,
     quantization: options.quantization,
     onProgress: observer.onEvaluate,
