@@ -1,4 +1,4 @@
-/** What a manifest says before training: the resolved configuration, windows within what the base can do, and the data. */
+/** What a manifest says before training: the resolved configuration and the data. */
 import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { Dataset } from './data/dataset.ts';
@@ -8,21 +8,6 @@ import type { TrainOptions } from './train-options.ts';
 
 /** A manifest without what the method brings and what training finds out. */
 export type Draft = Omit<AdapterManifest, 'lora' | 'quantization' | 'files'>;
-
-/** Windows as the user asked for, else those gone on from, else the task's defaults, within what the base can do. */
-export function windowOptions(task: AnyTrainingTask, options: TrainOptions, { config }: BaseManifest) {
-  // A window length of one's own has its own stride.
-  const before = options.maxLength === undefined ? options.from?.manifest : undefined;
-  const limit = config.maxPositions - config.positionOffset;
-  const maxLength = options.maxLength ?? before?.maxLength ?? Math.min(task.defaults.maxLength, limit);
-  if (maxLength > limit)
-    throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
-  const stride =
-    options.stride ?? before?.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
-  if (stride >= maxLength / 2)
-    throw new VeneerError('usage', `--stride ${stride}: must be under half of --max-length ${maxLength}`);
-  return { maxLength, stride };
-}
 
 interface DraftArguments {
   manifest: BaseManifest;

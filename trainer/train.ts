@@ -15,7 +15,7 @@ import type { Store } from '../functions/store/store.ts';
 import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
 import type { TrainingRow } from './batches.ts';
 import type { Dataset, Split } from './data/dataset.ts';
-import { draftManifest, windowOptions } from './draft-manifest.ts';
+import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
 import { type FitResult, fit, type StepReport } from './fit.ts';
@@ -28,6 +28,7 @@ import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
 import { readWeight, readWeightsFile } from './weights.ts';
+import { windowOptions } from './window-options.ts';
 
 export interface TrainObserver {
   log(line: string): void;
@@ -95,7 +96,7 @@ async function trainOn(
   const { from } = options;
   if (from) checkStart(from, { ...options, base: manifest });
   const labels = labelsAfter(from, task.labels(data.train.examples));
-  const window = windowOptions(task, options, manifest);
+  const window = windowOptions(task, { ...options, before: from?.manifest }, manifest);
   const context = { tokenizer: base.tokenizer, labels, ...window };
   const rows = data.train.examples.flatMap((example): TrainingRow[] => {
     const encoded = encodeExample(task, example, context);

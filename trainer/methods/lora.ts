@@ -37,10 +37,7 @@ export function pairOf({ family }: { family: string }, site: Site, rank: number)
 }
 
 /** W + (alpha / rank) B A [out, in]. */
-export function updatedWeight(
-  { g, config, spec, parameters }: Omit<AdaptArguments<Scaled>, 'spec'> & { spec: Scaled },
-  site: Site,
-): Value {
+export function updatedWeight({ g, config, spec, parameters }: AdaptArguments<Scaled>, site: Site): Value {
   const names = loraNames(config.family, site.layer, site.module);
   const [a, b] = [parameters.get(names.a)!, parameters.get(names.b)!];
   return g.matmul(b, a, { alpha: spec.alpha / spec.rank, addend: frozenLinear(g, site).weight });
