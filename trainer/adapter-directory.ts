@@ -6,6 +6,7 @@ import { type ResidentAdapter, readAdapter } from '../functions/artifacts/adapte
 import { sha256 } from '../functions/artifacts/digest.ts';
 import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
+import { isRunDirectory, unserved } from './run-directory.ts';
 
 export interface AdapterDirectory {
   manifest: AdapterManifest;
@@ -16,7 +17,8 @@ export interface AdapterDirectory {
 
 /** @throws VeneerError where the directory is not a finished adapter, or its files are not what its manifest says. */
 export async function readAdapterDirectory(directory: string): Promise<AdapterDirectory> {
-  const manifestBytes = await readFile(join(directory, 'manifest.json')).catch(() => {
+  const manifestBytes = await readFile(join(directory, 'manifest.json')).catch(async () => {
+    if (await isRunDirectory(directory)) throw await unserved(directory);
     throw new VeneerError(
       'not_found',
       `${directory} holds no manifest.json: it is no finished adapter of trainer train`,
@@ -72,7 +74,7 @@ export async function makeDirectory(path: string): Promise<void> {
 }
 
 /** Replaces a file whole or not at all. */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+export async function replaceFile(path: string, bytes: Uint8Array | Iterable<Uint8Array>): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
     await writeFile(temporary, bytes);
@@ -81,6 +83,13 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     await rm(temporary, { force: true }).catch(() => {});
     throw unwritable(path, error);
   }
+}
+
+/** Removes a file that may not be there. */
+export async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch(cause => {
+    throw unwritable(path, cause);
+  });
 }
 
 function unwritable(path: string, cause: unknown): VeneerError {

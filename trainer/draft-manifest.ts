@@ -1,4 +1,4 @@
-/** What a manifest says before training: the resolved configuration, windows within what the base can do, and the data. */
+/** What a manifest says before training: the resolved configuration and the data. */
 import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { Dataset } from './data/dataset.ts';
@@ -6,17 +6,8 @@ import type { HeadSpec } from './heads.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
 
-/** Windows as the user asked for, else the task's defaults, within what the base can do. */
-export function windowOptions(task: AnyTrainingTask, options: TrainOptions, { config }: BaseManifest) {
-  const limit = config.maxPositions - config.positionOffset;
-  const maxLength = options.maxLength ?? Math.min(task.defaults.maxLength, limit);
-  if (maxLength > limit)
-    throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
-  const stride = options.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
-  if (stride >= maxLength / 2)
-    throw new VeneerError('usage', `--stride ${stride}: must be under half of --max-length ${maxLength}`);
-  return { maxLength, stride };
-}
+/** A manifest without what the method brings and what training finds out. */
+export type Draft = Omit<AdapterManifest, 'lora' | 'quantization' | 'files'>;
 
 interface DraftArguments {
   manifest: BaseManifest;
@@ -39,7 +30,7 @@ export function draftManifest({
   head,
   window,
   engine,
-}: DraftArguments): AdapterManifest {
+}: DraftArguments): Draft {
   const {
     epochs,
     batchSize,
@@ -50,6 +41,8 @@ export function draftManifest({
     maxGradientNorm,
     patience,
     seed,
+    method,
+    from,
   } = options;
   if (!AdapterManifest.shape.labels.safeParse(labels).success)
     throw new VeneerError(
@@ -63,10 +56,8 @@ export function draftManifest({
     labels,
     base: { name: manifest.name, digest: manifest.digest, tokenizer: manifest.tokenizer.source.sha256 },
     ...window,
-    lora: { ...options.lora, targetModules: [...options.lora.targetModules] },
     head: head.head,
-    unanswerable: task.unanswerable(data.train.examples),
-    quantization: options.quantization,
+    unanswerable: task.unanswerable(data.train.examples) || (from?.manifest.unanswerable ?? false),
     metrics: { trained: {}, served: {} },
     training: {
       config: {
@@ -79,11 +70,12 @@ export function draftManifest({
         maxGradientNorm,
         patience,
         scored,
+        method: method.name,
+        ...(from ? { from: from.digest } : {}),
       },
       seed,
       engine,
       dataset: data.train.digest,
     },
-    files: { 'adapter.safetensors': { sha256: '0'.repeat(64), bytes: 0 } },
   };
 }

@@ -1,12 +1,21 @@
 /** Trainable tensors and their place in one flat float32 vector, which the optimizer, checkpoints and clipping work on. */
 import type { Counter } from './random.ts';
-import { uniform } from './random.ts';
+import { normal, uniform } from './random.ts';
 
 export interface Parameter {
   name: string;
   shape: readonly number[];
-  /** `uniform`: in [-limit, limit). `values`: copied, e.g. a pooler from the base. */
-  init: 'zeros' | { uniform: number } | { values: Float32Array };
+  /**
+   * `uniform`: in [-limit, limit). `normal`: of that standard deviation. `values`: copied, e.g. a pooler from the base.
+   * `base`: a tensor of the base by its name, or what `of` makes of it.
+   */
+  init:
+    | 'zeros'
+    | 'ones'
+    | { uniform: number }
+    | { normal: number }
+    | { values: Float32Array }
+    | { base: string; of?(tensor: Float32Array): Float32Array };
   /** Whether weight decay applies: matrices yes, biases no. */
   decay: boolean;
 }
@@ -27,13 +36,26 @@ export function layoutOf(parameters: readonly Parameter[]): Layout {
   return { parameters: placed, size };
 }
 
-/** Start values; the same for one seed, whatever else is drawn. */
-export function initialValues(layout: Layout, random: Counter): Float32Array {
+/**
+ * Start values; the same for one seed, whatever else is drawn.
+ * @param base Tensors of the base that some parameter starts from, by name.
+ */
+export function initialValues(
+  layout: Layout,
+  random: Counter,
+  base: ReadonlyMap<string, Float32Array> = new Map(),
+): Float32Array {
   const flat = new Float32Array(layout.size);
   layout.parameters.forEach(({ init, offset, size }, index) => {
     if (init === 'zeros') return;
     const part = flat.subarray(offset, offset + size);
-    if ('values' in init) part.set(init.values);
+    if (init === 'ones') part.fill(1);
+    else if ('values' in init) part.set(init.values);
+    else if ('base' in init) {
+      const tensor = base.get(init.base)!;
+      part.set(init.of?.(tensor) ?? tensor);
+    } else if ('normal' in init)
+      for (let i = 0; i < size; i++) part[i] = normal(random, index, i) * init.normal;
     else for (let i = 0; i < size; i++) part[i] = (2 * uniform(random, index, i) - 1) * init.uniform;
   });
   return flat;

@@ -31,6 +31,12 @@ export function uniform(counter: Counter, ...indices: number[]): number {
   return bits(counter, ...indices) / 2 ** 32;
 }
 
+/** Normal with mean 0 and deviation 1 (Box and Muller's transform). */
+export function normal(counter: Counter, ...indices: number[]): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - uniform(counter, ...indices, 0)));
+  return radius * Math.cos(2 * Math.PI * uniform(counter, ...indices, 1));
+}
+
 /** A permutation of 0..count-1 (Fisher-Yates), keyed by `index`, e.g. the epoch. */
 export function permutation(counter: Counter, index: number, count: number): Int32Array {
   const order = Int32Array.from({ length: count }, (_, i) => i);

@@ -3,7 +3,8 @@ import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import type { ColumnOptions } from './data/columns.ts';
 import type { FitOptions } from './fit.ts';
-import type { LoraSpec } from './lora.ts';
+import type { MethodSpec } from './methods/methods.ts';
+import type { Trained } from './trained.ts';
 
 export interface TrainOptions extends FitOptions {
   task: TaskName;
@@ -13,7 +14,9 @@ export interface TrainOptions extends FitOptions {
   columns: ColumnOptions;
   base: string;
   out: string;
-  lora: LoraSpec;
+  method: MethodSpec;
+  /** What is gone on from. */
+  from?: Trained | undefined;
   maxLength?: number;
   stride?: number;
   quantization: AdapterManifest['quantization'];

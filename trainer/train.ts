@@ -3,30 +3,32 @@
  * will be served. The directory is complete once manifest.json is in it; until then only checkpoint.safetensors changes.
  */
 import { join } from 'node:path';
-import { type FloatTensor, readAdapter, writeAdapter } from '../functions/artifacts/adapter.ts';
+import { writeAdapter } from '../functions/artifacts/adapter.ts';
 import { baseFile } from '../functions/artifacts/bases.ts';
-import { canonicalJson, sha256 } from '../functions/artifacts/digest.ts';
-import type { AdapterManifest, Metrics } from '../functions/artifacts/manifests.ts';
+import { canonicalJson } from '../functions/artifacts/digest.ts';
+import type { Metrics } from '../functions/artifacts/manifests.ts';
 import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
-import { makeDirectory, replaceFile } from './adapter-directory.ts';
+import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
 import type { TrainingRow } from './batches.ts';
 import type { Dataset, Split } from './data/dataset.ts';
-import { draftManifest, windowOptions } from './draft-manifest.ts';
+import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
-import { evaluate } from './evaluate.ts';
 import { type FitResult, fit, type StepReport } from './fit.ts';
 import type { HeadSpec, Pooler } from './heads.ts';
-import { initialValues, type Layout, views } from './parameters.ts';
+import { describeMethod } from './methods/methods.ts';
+import { floatTensors, openOutcome } from './outcome.ts';
+import { checkStart, labelsAfter, startValues } from './start.ts';
 import { buildStep } from './step.ts';
 import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
 import { readWeight, readWeightsFile } from './weights.ts';
+import { windowOptions } from './window-options.ts';
 
 export interface TrainObserver {
   log(line: string): void;
@@ -39,7 +41,7 @@ export interface TrainObserver {
 export interface TrainResult {
   out: string;
   task: TaskName;
-  /** Of the split that was evaluated, as served; empty where there was none. */
+  /** Of the split that was evaluated, as served where it can be; empty where there was none. */
   metrics: Metrics;
   steps: number;
   seconds: number;
@@ -65,10 +67,11 @@ export async function train(
     cacheDir: options.cacheDir,
     workers: options.threads,
   });
+  const opened: Run['opened'] = [base.engine];
   try {
-    return await trainOn(base, { store, engine, options, observer, task, data, started });
+    return await trainOn(base, { store, engine, options, observer, task, data, started, opened });
   } finally {
-    await base.engine.close();
+    for (const each of opened) await each.close();
   }
 }
 
@@ -80,16 +83,20 @@ interface Run {
   task: AnyTrainingTask;
   data: Dataset<Example>;
   started: number;
+  /** Closed when the run is over, however it ends. */
+  opened: { close(): Promise<void> }[];
 }
 
 async function trainOn(
   base: Base,
-  { store, engine, options, observer, task, data, started }: Run,
+  { store, engine, options, observer, task, data, started, opened }: Run,
 ): Promise<TrainResult> {
   const { manifest } = base;
   const { config } = manifest;
-  const labels = task.labels(data.train.examples);
-  const window = windowOptions(task, options, manifest);
+  const { from } = options;
+  if (from) checkStart(from, { ...options, base: manifest });
+  const labels = labelsAfter(from, task.labels(data.train.examples));
+  const window = windowOptions(task, { ...options, before: from?.manifest }, manifest);
   const context = { tokenizer: base.tokenizer, labels, ...window };
   const rows = data.train.examples.flatMap((example): TrainingRow[] => {
     const encoded = encodeExample(task, example, context);
@@ -100,27 +107,31 @@ async function trainOn(
   for (const example of scored?.examples ?? []) encodeExample(task, example, context);
   observer.log(`${data.train.examples.length} examples in ${rows.length} windows, ${labels.length} labels`);
 
-  const head: HeadSpec = { task: options.task, head: task.head(manifest.pooling), labels: labels.length };
+  const head: HeadSpec = {
+    task: options.task,
+    head: from?.manifest.head ?? task.head(manifest.pooling),
+    labels: labels.length,
+  };
   const weights = await readWeightsFile(
     await baseFile(store, manifest.name, manifest.trainingWeights, options.cacheDir),
   );
-  const pooler = await poolerOf(config.family, weights);
-  const step = buildStep({ config, lora: options.lora, head, ...(pooler ? { pooler } : {}) });
-  const initial = initialValues(step.layout, { seed: options.seed, stream: 0 });
+  const isScratch = 'fromScratch' in options.method && options.method.fromScratch;
+  const pooler = isScratch ? undefined : await poolerOf(config.family, weights);
+  const step = buildStep({ config, method: options.method, head, ...(pooler ? { pooler } : {}) });
+  const initial = await startValues({ layout: step.layout, seed: options.seed, weights, from });
   observer.log(
-    `${step.layout.size} trainable parameters (${head.head.kind} head, LoRA on ${options.lora.targetModules.join(',')})`,
+    `${step.layout.size} trainable parameters (${head.head.kind} head, ${describeMethod(options.method)})`,
   );
 
   const draft = draftManifest({ manifest, options, task, data, labels, head, window, engine: engine.name });
-  const score = async (
-    values: Float32Array,
-    quantization: AdapterManifest['quantization'],
-    examples: readonly Example[],
-  ) => {
-    const file = writeAdapter(floatTensors(step.layout, values), quantization);
-    const adapter = readAdapter(file, { manifest: { ...draft, quantization }, digest: sha256(file), config });
-    return evaluate({ base, adapter, task, examples, onProgress: observer.onEvaluate });
-  };
+  const outcome = await openOutcome({
+    ...{ base, task, head, draft, engine, weights },
+    layout: step.layout,
+    method: options.method,
+    quantization: options.quantization,
+    onProgress: observer.onEvaluate,
+  });
+  opened.push(outcome);
 
   await makeDirectory(options.out);
   const checkpoint = join(options.out, 'checkpoint.safetensors');
@@ -144,7 +155,7 @@ async function trainOn(
         ? {
             evaluate: async values => {
               checkFinite(values, options);
-              const metrics = await score(values, 'float32', data.dev!.examples);
+              const metrics = await outcome.score(values, data.dev!.examples);
               observer.log(describe('dev', metrics));
               observer.onMetrics?.(stepMs.length, metrics);
               return { metrics, main: metrics[task.mainMetric]! };
@@ -160,26 +171,21 @@ async function trainOn(
     await program.close();
   }
 
-  const trained = result.metrics ?? (scored ? await score(result.values, 'float32', scored.examples) : {});
+  const trained = result.metrics ?? (scored ? await outcome.score(result.values, scored.examples) : {});
   if (scored && !result.metrics) observer.onMetrics?.(result.steps, trained);
-  const served = scored ? await score(result.values, options.quantization, scored.examples) : {};
-  if (scored)
+  const served = scored ? ((await outcome.scoreServed?.(result.values, scored.examples)) ?? {}) : {};
+  if (scored && outcome.scoreServed)
     observer.log(
       describe(`${scored === data.dev ? 'dev' : 'test'} as served (${options.quantization})`, served),
     );
-  const file = writeAdapter(floatTensors(step.layout, result.values), options.quantization);
-  const finished: AdapterManifest = {
-    ...draft,
-    metrics: { trained, served },
-    files: { 'adapter.safetensors': { sha256: sha256(file), bytes: file.length } },
-  };
   await replaceFile(join(options.out, 'history.json'), canonicalJson(result.history));
-  await replaceFile(join(options.out, 'adapter.safetensors'), file);
-  await replaceFile(join(options.out, 'manifest.json'), canonicalJson(finished));
+  for (const name of outcome.obsolete) await removeFile(join(options.out, name));
+  for (const [name, bytes] of outcome.files(result.values, { trained, served }))
+    await replaceFile(join(options.out, name), bytes);
   return {
     out: options.out,
     task: options.task,
-    metrics: served,
+    metrics: outcome.scoreServed ? served : trained,
     steps: result.steps,
     seconds: (performance.now() - started) / 1000,
     stepMsMedian: median(stepMs),
@@ -215,11 +221,6 @@ function checkFinite(values: Float32Array, { learningRate }: TrainOptions): void
       'training_failed',
       `a parameter is no longer a finite number: lower --learning-rate (${learningRate})`,
     );
-}
-
-function floatTensors(layout: Layout, values: Float32Array): Map<string, FloatTensor> {
-  const parts = views(layout, values);
-  return new Map(layout.parameters.map(({ name, shape }) => [name, { shape, data: parts.get(name)! }]));
 }
 
 /** The base's pooler, where its checkpoint has one. */

@@ -68,7 +68,7 @@ describe('a float32 base with float32 adapters', () => {
     const { lora } = manifestOf(spec);
     const { logits } = buildStep({
       config,
-      lora,
+      method: { name: 'lora', ...lora },
       head: { task: taskOf(head), head, labels: spec.labels },
     });
     const program = await onnxEngine({ threads: 1 }).compile({

@@ -66,7 +66,18 @@ function blockWeight(g: Graph, bits: 4 | 8) {
 
 const x: Shape = ['B', 'S', 8];
 const unary = (
-  op: 'exp' | 'erf' | 'tanh' | 'sigmoid' | 'softplus' | 'relu' | 'step' | 'gelu' | 'softmax' | 'logSoftmax',
+  op:
+    | 'exp'
+    | 'erf'
+    | 'sqrt'
+    | 'tanh'
+    | 'sigmoid'
+    | 'softplus'
+    | 'relu'
+    | 'step'
+    | 'gelu'
+    | 'softmax'
+    | 'logSoftmax',
 ): Case => ({
   shapes: [x],
   build: (g, [a]) => [g[op](a!)],
@@ -111,6 +122,7 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
   div: binary('div'),
   exp: [unary('exp')],
   erf: [unary('erf')],
+  sqrt: [{ ...unary('sqrt'), domain: value => Math.abs(value) + 0.5 }],
   tanh: [unary('tanh')],
   sigmoid: [unary('sigmoid')],
   softplus: [unary('softplus')],
@@ -147,6 +159,8 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
       },
     },
   ],
+  // Its slope is not its gradient.
+  detach: [{ shapes: [x], build: (g, [a]) => [g.mul(a!, g.detach(a!))], rounds: true }],
   cast: [
     {
       shapes: [[3, 4]],
@@ -308,6 +322,13 @@ describe.each(Object.entries(cases).filter(([, list]) => list.length > 0))('%s',
       await program.close();
     },
   );
+});
+
+test('what is detached is a constant of the gradient', () => {
+  const g = new Graph();
+  const x = g.input('x', [1]);
+  const [gradient] = gradients(g, g.mul(x, g.detach(x)), [x]);
+  expect(gradient).toBe(g.mul(g.expand(g.scalar(1), [1]), g.detach(x)));
 });
 
 test.each([8, 4] as const)(

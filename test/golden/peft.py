@@ -1,4 +1,4 @@
-"""Writes golden files of one training step: PEFT's LoRA on random BERT models, its logits, loss and every gradient.
+"""Writes golden files of one training step: PEFT's methods on random BERT models, their logits, loss and every gradient.
 
     pip install torch transformers peft safetensors    (made with 2.15.0, 5.24.0, 0.21.2)
     python test/golden/peft.py OUT_DIR                 (committed: test/golden/peft)
@@ -15,7 +15,7 @@ from pathlib import Path
 del sys.path[0]  # Else `import peft` would find this file.
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import IA3Config, LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
@@ -124,29 +124,55 @@ def loss_of(case, logits, labels, mask):
     return F.cross_entropy(flat, labels.reshape(-1), ignore_index=IGNORED, label_smoothing=case["labelSmoothing"])
 
 
+def own_names(base):
+    """Names under which tensors of the encoder are recorded where they are trained themselves."""
+    return {f"base_model.model.bert.{name}" for name in base}
+
+
+def trainable_of(case, model, whole):
+    """The model as the method adapts it, and what it trains by the names of PEFT's state dict."""
+    method = case.get("method", "lora")
+    # No gradient goes to the row of padding, but here its id stands for a token as well.
+    model.bert.embeddings.word_embeddings.padding_idx = None
+    if method in ("full", "bitfit"):
+        for name, parameter in model.named_parameters():
+            is_head = any(name.startswith((f"{part}.", f"bert.{part}.")) for part in whole)
+            parameter.requires_grad = is_head or method == "full" or name.endswith(".bias")
+        named = {f"base_model.model.{name}": parameter for name, parameter in model.named_parameters()}
+        return model.eval(), {name: parameter for name, parameter in named.items() if parameter.requires_grad}
+    paths = lambda modules: rf"bert\.encoder\.layer\.\d+\.({'|'.join(re.escape(PATHS[module]) for module in modules)})"
+    if method == "ia3":
+        config = IA3Config(target_modules=paths("kvd"), feedforward_modules=paths("d"), modules_to_save=whole)
+    else:
+        config = LoraConfig(
+            r=case["rank"],
+            lora_alpha=case["alpha"],
+            lora_dropout=0.0,
+            use_dora=method == "dora",
+            use_rslora=case.get("rsLora", False),
+            target_modules=paths(case["targetModules"]),
+            modules_to_save=whole,
+        )
+    model = get_peft_model(model, config).eval()
+    trainable = {
+        name.replace(".modules_to_save.default", "").replace("lora_magnitude_vector.default.weight", "lora_magnitude_vector").replace(".default", ""): parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+    state = get_peft_model_state_dict(model)
+    assert state.keys() == trainable.keys() and all(torch.equal(state[n], p.data) for n, p in trainable.items())
+    return model, trainable
+
+
 def step(case, base, generator):
     """One forward and backward pass. `base` holds the encoder's weights."""
     model, whole = model_of(case)
     model.bert.load_state_dict(base, strict=False)
-    modules = "|".join(re.escape(PATHS[module]) for module in case["targetModules"])
-    config = LoraConfig(
-        r=case["rank"],
-        lora_alpha=case["alpha"],
-        lora_dropout=0.0,
-        target_modules=rf"bert\.encoder\.layer\.\d+\.({modules})",
-        modules_to_save=whole,
-    )
-    model = get_peft_model(model, config).eval()
-    trainable = {
-        name.replace(".modules_to_save.default", "").replace(".default", ""): parameter
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
-    for name, parameter in sorted(trainable.items()):
-        parameter.data = normal(generator, parameter.shape, 0.3)
-    state = get_peft_model_state_dict(model)
-    assert state.keys() == trainable.keys() and all(torch.equal(state[n], p.data) for n, p in trainable.items())
-    tensors = {name: tensor.clone() for name, tensor in state.items()}
+    model, trainable = trainable_of(case, model, whole)
+    drawn = {name: parameter for name, parameter in trainable.items() if name not in own_names(base)}
+    for name, parameter in sorted(drawn.items()):
+        parameter.data = normal(generator, parameter.shape, 0.3, 1.0 if name.endswith(("ia3_l", "magnitude_vector")) else 0.0)
+    tensors = {name: parameter.data.clone() for name, parameter in drawn.items()}
 
     model.double()
     batch, labels = batch_of(case, generator)
@@ -161,9 +187,9 @@ def step(case, base, generator):
     loss.backward()
     tensors |= {f"grad:{name}": parameter.grad for name, parameter in trainable.items()}
     for name, parameter in trainable.items():
-        # Softmax over positions does not see qa_outputs.bias: its gradient is zero.
+        # Softmax over positions does not see qa_outputs.bias, nor that over keys their bias: their gradients are zero.
         largest = parameter.grad.abs().max().item()
-        assert largest > 1e-4 or "qa_outputs.bias" in name, f"{case['name']}: {name}: a gradient of {largest} proves nothing"
+        assert largest > 1e-4 or name.endswith(("qa_outputs.bias", "key.bias")), f"{case['name']}: {name}: a gradient of {largest} proves nothing"
     tensors |= {name: tensor.int() for name, tensor in batch.items()}
     tensors |= {"labels": labels.int(), "logits": logits.detach(), "loss": loss.detach()}
     return tensors
@@ -201,6 +227,24 @@ def cases():
                         lengths=lengths,
                     )
                 )
+    mean, dense = [dict(kind="pooled", pooling="mean", dense=dense) for dense in (False, True)]
+    token = dict(kind="token")
+    others = [
+        ("lora", "classification", mean, dict(rank=4, alpha=6, rsLora=True, targetModules=["q", "d"])),
+        ("dora", "classification", dense, dict(rank=2, alpha=3, targetModules=["q", "v"])),
+        ("dora", "sequence-labeling", token, dict(rank=4, alpha=8, targetModules=["k", "o", "u", "d"])),
+        ("ia3", "classification", mean, {}),
+        ("ia3", "question-answering", token, {}),
+        ("bitfit", "classification", dense, {}),
+        ("bitfit", "sequence-labeling", token, {}),
+        ("full", "classification", dense, {}),
+        ("full", "sequence-labeling", token, {}),
+    ]
+    for method, task, head, settings in others:
+        tokens, lengths = batches[len(made) % 3]
+        rest = dict(activation="relu" if len(made) % 4 == 3 else "gelu", labelSmoothing=0, tokens=tokens, lengths=lengths)
+        name = f"{'rslora' if settings.get('rsLora') else method}.{task}"
+        made.append(dict(name=name, task=task, labels=tasks[task], head=head, method=method, **settings, **rest))
     return made
 
 

@@ -12,6 +12,7 @@ import { float32, readSafetensors, type Tensor } from '../../functions/artifacts
 import type { Engine, HostTensor, WeightsFile } from '../../trainer/engines/engine.ts';
 import { onnxEngine } from '../../trainer/engines/onnx.ts';
 import { tfjsEngine } from '../../trainer/engines/tfjs.ts';
+import { type MethodName, methodNames, specOf } from '../../trainer/methods/methods.ts';
 import { bert } from '../../trainer/models/bert.ts';
 import { buildStep, gradientName, type Step } from '../../trainer/step.ts';
 
@@ -20,9 +21,12 @@ interface Case {
   task: TaskName;
   labels: string[];
   head: Head;
-  rank: number;
-  alpha: number;
-  targetModules: TargetModule[];
+  /** LoRA where left out. */
+  method?: MethodName;
+  rank?: number;
+  alpha?: number;
+  rsLora?: boolean;
+  targetModules?: TargetModule[];
   activation: string;
   labelSmoothing: number;
   tokens: number;
@@ -45,6 +49,11 @@ const weights: WeightsFile = {
   ),
 };
 
+/** Tensors of the encoder by the names under which they are trained themselves. */
+const ofBase = new Map(
+  [...tensorsOf('model.safetensors')].map(([name, tensor]) => [`base_model.model.bert.${name}`, tensor]),
+);
+
 const engines: Engine[] = [onnxEngine({ threads: 1 }), tfjsEngine(tf)];
 /** float32 against float64, relative to the tensor's largest element; PyTorch's own float32 is within 3e-5 of it here. */
 const tolerance = 1e-4;
@@ -53,10 +62,11 @@ const paddingTolerance = 1e-5;
 const floor = 1e-6;
 const extraColumns = 3;
 
-function stepOf({ task, labels, head, rank, alpha, targetModules, activation }: Case): Step {
+function stepOf({ task, labels, head, method = 'lora', activation, ...rest }: Case): Step {
+  const { rank, alpha, rsLora, targetModules } = rest;
   return buildStep({
     config: bert.readConfig({ ...config, hidden_act: activation }),
-    lora: { rank, alpha, targetModules },
+    method: specOf(method, { rank, alpha, rsLora, targetModules }),
     head: { task, head, labels: labels.length },
   });
 }
@@ -128,7 +138,7 @@ function inputsOf(
   if (head.kind === 'pooled')
     inputs.pooling = { dtype: 'float32', shape: [rows, 1, tokens], data: perToken(pooling) };
   for (const { name, shape } of stepOf(testCase).layout.parameters)
-    inputs[name] = { dtype: 'float32', shape, data: float32(golden.get(name)!) };
+    inputs[name] = { dtype: 'float32', shape, data: float32(golden.get(name) ?? ofBase.get(name)!) };
   return inputs;
 }
 
@@ -183,22 +193,23 @@ test.each(cases.map(testCase => [testCase.name, testCase] as const))(
   (_, testCase) => {
     const golden = tensorsOf(`${testCase.name}.safetensors`);
     const ofPeft = [...golden]
-      .filter(([name]) => name.startsWith('base_model.'))
-      .map(([name, { shape }]) => [name, shape]);
+      .filter(([name]) => name.startsWith('grad:'))
+      .map(([name, { shape }]) => [name.slice('grad:'.length), shape]);
     const ours = stepOf(testCase).layout.parameters.map(({ name, shape }) => [name, shape]);
     expect(new Map(ours as [string, number[]][])).toEqual(new Map(ofPeft as [string, number[]][]));
   },
 );
 
-test('the cases cover every target module, head and activation, padding and both token types', () => {
-  expect(new Set(cases.map(({ targetModules }) => targetModules.join('')))).toEqual(
-    new Set(['qv', 'qkvo', 'qkvoud', 'd']),
+test('the cases cover every method, target module, head and activation, padding and both token types', () => {
+  expect(new Set(cases.map(({ method = 'lora' }) => method))).toEqual(new Set(methodNames));
+  expect(new Set(cases.map(({ targetModules }) => targetModules?.join('')))).toEqual(
+    new Set(['qv', 'qkvo', 'qkvoud', 'd', 'qd', 'koud', undefined]),
   );
   expect(new Set(cases.map(({ head }) => JSON.stringify(head))).size).toBe(5);
   expect(new Set(cases.map(({ activation }) => activation))).toEqual(new Set(['gelu', 'relu']));
   for (const testCase of cases) {
     expect(new Set(testCase.lengths).size, testCase.name).toBeGreaterThan(1);
-    expect(testCase.alpha).not.toBe(testCase.rank);
+    if (testCase.rank !== undefined) expect(testCase.alpha).not.toBe(testCase.rank);
     const golden = tensorsOf(`${testCase.name}.safetensors`);
     expect(new Set(ints(golden.get('token_type_ids')!))).toEqual(new Set([0, 1]));
   }

@@ -54,6 +54,9 @@ test('export says what it cannot find or write', async () => {
   expect(refusalOf(await run('export', 'absent', '--tenant', 'acme', '--out', 'x'))).toMatch(
     /no adapter absent/,
   );
-  expect(refusalOf(await run('export', 'nowhere', '--out', 'x'))).toMatch(/manifest\.json/);
+  expect(refusalOf(await run('export', 'nowhere', '--out', 'x'), 2)).toMatch(
+    /nowhere is no directory.*--tenant/,
+  );
+  expect(refusalOf(await run('export', 'empty', '--out', 'x'))).toMatch(/manifest\.json/);
   expect(refusalOf(await run('export', 'mail', '--out', 'x', '--format', 'gguf'), 2)).toMatch(/peft/);
 });

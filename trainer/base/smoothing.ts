@@ -9,9 +9,9 @@ import { familyNames } from '../../functions/artifacts/modules.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Value } from '../graph/value.ts';
-import { mergedProject } from '../lora.ts';
+import { frozenSeams } from '../methods/frozen.ts';
 import { familyOf } from '../models/families.ts';
-import { encoderInputs, type Project, tableLookup } from '../models/family.ts';
+import { encoderInputs, type Project } from '../models/family.ts';
 import { runSamples } from './sample-run.ts';
 
 const groups: TargetModule[][] = [['q', 'k', 'v'], ['u']];
@@ -81,13 +81,13 @@ async function inputRanges({
 }: Omit<SmoothingArguments, 'tensors'>): Promise<Map<string, Float32Array>> {
   const g = new Graph();
   const outputs: Record<string, Value> = {};
-  const frozen = mergedProject(config, { rank: 1, alpha: 1, targetModules: [] }, new Map());
+  const { project: frozen, lookup } = frozenSeams(config);
   const project: Project = site => {
     const name = smoothingName(site.layer, site.modules[0]!);
     if (name !== undefined) outputs[name] = site.x;
     return frozen(site);
   };
-  familyOf(config.family).encode({ g, config, inputs: encoderInputs(g), project, lookup: tableLookup });
+  familyOf(config.family).encode({ g, config, inputs: encoderInputs(g), project, lookup });
   const ranges = new Map(Object.keys(outputs).map(name => [name, new Float32Array(config.hiddenSize)]));
   const head = { kind: 'token' } as const;
   for (const seen of await runSamples({ config, tokenizer, outputs, weights: float32, texts, head }))

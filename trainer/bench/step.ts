@@ -27,8 +27,13 @@ const head: HeadSpec = {
   head: { kind: 'pooled', pooling: 'mean', dense: false },
   labels,
 };
-const lora = { rank: bench.rank, alpha: 2 * bench.rank, targetModules: bench.modules };
-const { layout, outputs } = buildStep({ config, lora, head });
+const method = {
+  name: 'lora',
+  rank: bench.rank,
+  alpha: 2 * bench.rank,
+  targetModules: bench.modules,
+} as const;
+const { layout, outputs } = buildStep({ config, method, head });
 const program = await onnxEngine({ threads: bench.threads }).compile({
   outputs,
   weights: await readWeightsFile(bench.weights),

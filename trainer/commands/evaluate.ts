@@ -7,12 +7,17 @@ import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import { parseReference } from '../../functions/artifacts/names.ts';
 import { readManifest, resolveReference } from '../../functions/artifacts/versions.ts';
 import { type Base, openBase } from '../../functions/base.ts';
+import type { Engine } from '../../functions/engine/engine.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { readAdapterDirectory, residentOf } from '../adapter-directory.ts';
 import type { ColumnOptions } from '../data/columns.ts';
 import { encodeExample } from '../encode.ts';
+import { onnxEngine } from '../engines/onnx.ts';
 import { answer, type Evaluated } from '../evaluate.ts';
+import { standIn } from '../forward-engine.ts';
+import { isRunDirectory, type RunManifest, readRunDirectory } from '../run-directory.ts';
+import { openRunEngine } from '../run-engine.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
 import {
   cacheDir,
@@ -37,11 +42,13 @@ export interface EvaluateOptions {
 }
 
 interface Located {
-  manifest: AdapterManifest;
+  manifest: AdapterManifest | RunManifest;
   load(base: Base): Promise<ResidentAdapter>;
+  /** In place of the base's, where what was trained is not served. */
+  engine?(base: Base): Promise<Engine>;
 }
 
-async function locate(store: Store, { adapter, tenant }: EvaluateOptions): Promise<Located> {
+async function locate(store: Store, { adapter, tenant, threads }: EvaluateOptions): Promise<Located> {
   if (tenant === undefined) {
     const isDirectory = await stat(adapter).then(
       entry => entry.isDirectory(),
@@ -52,6 +59,15 @@ async function locate(store: Store, { adapter, tenant }: EvaluateOptions): Promi
         'usage',
         `${adapter} is no directory; for an adapter in the store say --tenant too`,
       );
+    if (await isRunDirectory(adapter)) {
+      const run = await readRunDirectory(adapter);
+      const options = { store, directory: adapter, engine: onnxEngine({ threads }), cacheDir };
+      return {
+        manifest: run.manifest,
+        load: async () => standIn(run.manifest),
+        engine: ({ manifest: base }) => openRunEngine(run, { ...options, base }),
+      };
+    }
     const directory = await readAdapterDirectory(adapter);
     return { manifest: directory.manifest, load: async base => residentOf(directory, base.manifest) };
   }
@@ -72,24 +88,28 @@ async function locate(store: Store, { adapter, tenant }: EvaluateOptions): Promi
 }
 
 export async function evaluateAdapter(store: Store, options: EvaluateOptions, log: (line: string) => void) {
-  const { manifest, load } = await locate(store, options);
+  const { manifest, load, engine } = await locate(store, options);
   const task = trainingTasks[manifest.task];
   const split = await task.readSplit(options.data, options.columns);
   for (const { reason, count } of split.skipped) log(`skipped ${count}: ${reason}`);
   task.checkKnown(split, manifest.labels, 'the adapter');
   const base = await openBase({ store, name: manifest.base.name, cacheDir, workers: options.threads });
   const progress = progressOf(log);
+  let own: Engine | undefined;
   try {
     const adapter = await load(base);
+    own = await engine?.(base);
+    const scored = { tokenizer: base.tokenizer, engine: own ?? base.engine };
     const context = { tokenizer: base.tokenizer, ...manifest };
     for (const example of split.examples) encodeExample(task, example, context);
     const onProgress = (done: number, total: number) => progress.update(done, total, 'evaluating');
     const { examples } = split;
-    const outputs = await answer({ base, adapter, task, examples, onProgress });
-    await options.inspect?.({ base, adapter, task, examples, outputs });
+    const outputs = await answer({ base: scored, adapter, task, examples, onProgress });
+    await options.inspect?.({ base: scored, adapter, task, examples, outputs });
     return { task: manifest.task, examples: examples.length, metrics: task.score(examples, outputs) };
   } finally {
     progress.stop();
+    await own?.close();
     await base.engine.close();
   }
 }

@@ -1,56 +1,70 @@
-/** `export`: writes an adapter, from a directory or from the store, in a format that other programs load. */
-import { readdir } from 'node:fs/promises';
+/** `export`: writes what was trained, from a directory or from the store, in a format that other programs load. */
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { checkBase } from '../../functions/adapters.ts';
 import { readAdapter } from '../../functions/artifacts/adapter.ts';
-import { readBase } from '../../functions/artifacts/bases.ts';
-import { sha256 } from '../../functions/artifacts/digest.ts';
-import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
-import { parseReference } from '../../functions/artifacts/names.ts';
-import { loadVersion, resolveReference } from '../../functions/artifacts/versions.ts';
+import { baseFile, readBase } from '../../functions/artifacts/bases.ts';
+import type { BaseManifest } from '../../functions/artifacts/manifests.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
-import { makeDirectory, readAdapterDirectory, replaceFile } from '../adapter-directory.ts';
-import { dequantized } from '../peft/dequantize.ts';
+import { makeDirectory, replaceFile } from '../adapter-directory.ts';
+import { onnxExport } from '../export/onnx.ts';
 import { peftExport } from '../peft/write.ts';
-import { openSharedStore, outputOf, type SharedOptions, shared } from './command.ts';
+import { readTrained, type Trained } from '../trained.ts';
+import { readWeightsFile } from '../weights.ts';
+import { cacheDir, openSharedStore, outputOf, type SharedOptions, shared } from './command.ts';
+
+const formats = ['peft', 'onnx'] as const;
+type Format = (typeof formats)[number];
 
 export interface ExportOptions {
-  /** Directory of a trained adapter or, where a tenant is given, a reference in the store. */
+  /** Directory of what was trained or, where a tenant is given, a reference in the store. */
   adapter: string;
   tenant?: string;
   out: string;
+  /** Left out: PEFT. */
+  format?: Format;
 }
 
-interface Stored {
-  manifest: AdapterManifest;
-  digest: string;
-  file: Uint8Array;
+interface Exported {
+  /** In the order in which they are written: what has the last one is whole. */
+  files: Map<string, Uint8Array | Uint8Array[]>;
+  warning?: string | undefined;
 }
 
-async function locate(store: Store, { adapter, tenant }: ExportOptions): Promise<Stored> {
-  if (tenant === undefined) {
-    const { manifest, manifestBytes, files } = await readAdapterDirectory(adapter);
-    return { manifest, digest: sha256(manifestBytes), file: files['adapter.safetensors'] };
-  }
-  const reference = parseReference(adapter);
-  const digest = await resolveReference(store, tenant, reference);
-  const { manifest, files } = await loadVersion(store, tenant, reference.name, digest);
-  return { manifest, digest, file: files['adapter.safetensors'] };
-}
+const writers: Record<Format, (store: Store, trained: Trained, base: BaseManifest) => Promise<Exported>> = {
+  async peft(_store, { name, method, manifest, tensors }, base) {
+    if ('lora' in manifest) return peftExport(manifest, base, tensors);
+    throw new VeneerError(
+      'usage',
+      `${name} was trained by --method ${method.name}: only LoRA adapters are exported for PEFT, so say --format onnx`,
+    );
+  },
+  async onnx(store, trained, base) {
+    const path = (file: BaseManifest['weights']) => baseFile(store, base.name, file, cacheDir);
+    const [weights, tokenizer] = [await path(base.trainingWeights), await path(base.tokenizer.source)];
+    return {
+      files: await onnxExport({
+        ...{ trained, base },
+        weights: await readWeightsFile(weights),
+        tokenizer: await readFile(tokenizer),
+      }),
+    };
+  },
+};
 
 export async function exportAdapter(
   store: Store,
-  options: ExportOptions,
+  { out, adapter, tenant, format = 'peft' }: ExportOptions,
   log: (line: string) => void,
 ): Promise<{ out: string; digest: string; files: string[] }> {
-  const { out } = options;
-  const { manifest, digest, file } = await locate(store, options);
+  const trained = await readTrained(store, { adapter, tenant });
+  const { manifest, digest, file } = trained;
   const base = await readBase(store, manifest.base.name);
-  checkBase(manifest.base, base, options.adapter);
-  readAdapter(file, { manifest, digest, config: base.config });
-  const { files, warning } = peftExport(manifest, base, dequantized(file, `adapter ${digest.slice(0, 12)}`));
+  checkBase(manifest.base, base, adapter);
+  if (file && 'lora' in manifest) readAdapter(file, { manifest, digest, config: base.config });
+  const { files, warning } = await writers[format](store, trained, base);
   await makeDirectory(out);
   if ((await readdir(out)).length > 0)
     throw new VeneerError('usage', `--out ${out} is not empty: name a directory that is new or empty`);
@@ -61,15 +75,15 @@ export async function exportAdapter(
 
 export function exportCommand(program: Command): void {
   shared(program.command('export'))
-    .description('write an adapter as a directory that PEFT loads')
+    .description('write what was trained as a directory that PEFT loads, or as an ONNX model by itself')
     .argument(
       '<adapter>',
       'directory of trainer train, or a reference (name, name@alias, name@sha256:...) with --tenant',
     )
     .requiredOption('--out <directory>', 'where the files go; new or empty')
     .option('--tenant <tenant>', 'whose adapter the reference means')
-    .addOption(new Option('--format <format>', 'what is written').choices(['peft']).default('peft'))
-    .action(async (adapter: string, flags: SharedOptions & { out: string; tenant?: string }) => {
+    .addOption(new Option('--format <format>', 'what is written').choices(formats).default('peft'))
+    .action(async (adapter: string, flags: SharedOptions & Omit<ExportOptions, 'adapter'>) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
       const result = await exportAdapter(store, { ...flags, adapter }, output.log);

@@ -1,11 +1,11 @@
 /** `train`: fine-tunes one adapter and leaves it in a directory. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { type AdapterManifest, TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
+import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
-import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { onnxEngine } from '../engines/onnx.ts';
+import { methodNames, methodOf, methods, specOf } from '../methods/methods.ts';
 import { type TrainResult, train } from '../train.ts';
 import type { TrainOptions } from '../train-options.ts';
 import { openScalarLog } from '../visualize/tensorboard.ts';
@@ -19,9 +19,10 @@ import {
   shared,
   whole,
 } from './command.ts';
+import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
 
-interface Flags extends SharedOptions {
+interface Flags extends SharedOptions, MethodOptions {
   task: TaskName;
   data: string;
   evalData?: string;
@@ -30,14 +31,11 @@ interface Flags extends SharedOptions {
   epochs: number;
   batchSize: number;
   accumulate: number;
-  learningRate: number;
+  learningRate?: number;
   warmup: number;
   weightDecay: number;
   maxGradNorm: number;
   patience: number;
-  rank: number;
-  alpha: number;
-  targetModules: TargetModule[];
   maxLength?: number;
   stride?: number;
   quantization: AdapterManifest['quantization'];
@@ -95,28 +93,17 @@ export const trainDefaults = {
   maxGradientNorm: 1,
   patience: 0,
   seed: 1,
-  lora: { rank: 8, alpha: 16, targetModules },
+  method: specOf('lora', {}),
   quantization: 'int8',
   threads: defaultThreads,
   columns: {},
   cacheDir,
 } as const;
 
-function parseModules(text: string): TargetModule[] {
-  const names = [...new Set(text.split(',').map(name => name.trim()))];
-  const parsed = TargetModule.array().min(1).safeParse(names);
-  if (!parsed.success)
-    throw new VeneerError(
-      'usage',
-      `--target-modules ${text}: a comma-separated list out of ${targetModules.join(',')}`,
-    );
-  return targetModules.filter(module => parsed.data.includes(module));
-}
-
 export function trainCommand(program: Command): void {
   const d = trainDefaults;
-  shared(program.command('train'))
-    .description('fine-tune a LoRA adapter on a frozen base')
+  methodOptions(shared(program.command('train')))
+    .description('fine-tune an adapter on a frozen base, or the base itself')
     .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
     .requiredOption('--data <path>', 'file, or directory with train and optional dev and test files')
     .requiredOption('--base <name>', 'base in the store (see pull-base)')
@@ -125,7 +112,11 @@ export function trainCommand(program: Command): void {
     .option('--epochs <n>', 'passes over the data', whole(1, 10_000), d.epochs)
     .option('--batch-size <n>', 'windows of one forward pass', whole(1, 4096), d.batchSize)
     .option('--accumulate <n>', 'batches of one optimizer step', whole(1, 4096), d.accumulate)
-    .option('--learning-rate <x>', 'peak rate', real(0, 10, true), d.learningRate)
+    .option(
+      '--learning-rate <x>',
+      `peak rate (default ${methodNames.map(name => `${methods[name].learningRate} for ${name}`).join(', ')})`,
+      real(0, 10, true),
+    )
     .option('--warmup <x>', 'fraction of steps over which the rate rises', real(0, 1), d.warmup)
     .option('--weight-decay <x>', 'AdamW weight decay of matrices', real(0, 1), d.weightDecay)
     .option('--max-grad-norm <x>', 'gradient clipping by global norm', real(0, 1e6, true), d.maxGradientNorm)
@@ -135,14 +126,6 @@ export function trainCommand(program: Command): void {
       whole(0, 10_000),
       d.patience,
     )
-    .option('--rank <n>', 'LoRA rank', whole(1, 64), d.lora.rank)
-    .option(
-      '--alpha <x>',
-      'LoRA alpha; the update is scaled by alpha / rank',
-      real(0, 10_000, true),
-      d.lora.alpha,
-    )
-    .option('--target-modules <list>', 'adapted layers, out of q,k,v,o,u,d', parseModules, [...targetModules])
     .option('--max-length <n>', 'tokens of one window (default 128, question answering 256)', whole(8, 8192))
     .option(
       '--stride <n>',
@@ -163,11 +146,14 @@ export function trainCommand(program: Command): void {
     .action(async (flags: Flags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { textColumn, labelColumn, pairColumn, rank, alpha, maxGradNorm, ...rest } = flags;
+      const { textColumn, labelColumn, pairColumn, maxGradNorm, ...rest } = flags;
+      const { method, from } = await resolveMethod(store, flags, output.log);
       const options: TrainOptions & { logDir?: string } = {
         ...rest,
         maxGradientNorm: maxGradNorm,
-        lora: { rank, alpha, targetModules: flags.targetModules },
+        learningRate: flags.learningRate ?? methodOf(method).learningRate,
+        method,
+        from,
         columns: {
           ...(textColumn === undefined ? {} : { textColumn }),
           ...(labelColumn === undefined ? {} : { labelColumn }),

@@ -49,6 +49,7 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
   div: binary((tf, a, b) => tf.div(a, b)),
   exp: unary((tf, x) => tf.exp(x)),
   erf: unary((tf, x) => tf.erf(x)),
+  sqrt: unary((tf, x) => tf.sqrt(x)),
   tanh: unary((tf, x) => tf.tanh(x)),
   sigmoid: unary((tf, x) => tf.sigmoid(x)),
   softplus: unary((tf, x) => tf.softplus(x)),
@@ -61,6 +62,7 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
     const product = tf.mul(tf.matMul(a!, b!, transA, transB), alpha);
     return [c ? tf.add(product, c) : product];
   },
+  detach: unary((tf, x) => tf.clone(x)),
   cast: unary((tf, x) => tf.cast(x, 'float32')),
   quantizedLinear: ({ tf }, { attributes: { levels, shift } }, [x, w, scales, c]) => {
     const shifted = tf.add(x!, shift ?? 0);

@@ -77,6 +77,7 @@ export const gradientRules: { [Op in OpName]: Rule<Op> } = {
   },
   exp: elementwise((_, __, y) => y),
   erf: elementwise((g, x) => g.scale(g.exp(g.scale(g.mul(x, x), -1)), 2 / Math.sqrt(Math.PI))),
+  sqrt: elementwise((g, _, y) => g.div(g.scalar(0.5), y)),
   tanh: elementwise((g, _, y) => g.sub(g.scalar(1), g.mul(y, y))),
   sigmoid: elementwise((g, _, y) => g.mul(y, g.sub(g.scalar(1), y))),
   softplus: elementwise((g, x) => g.sigmoid(x)),
@@ -114,6 +115,7 @@ export const gradientRules: { [Op in OpName]: Rule<Op> } = {
       c && wanted[2] ? unbroadcast(g, grad, c.shape) : undefined,
     ];
   },
+  detach: () => [undefined],
   cast: () => [undefined],
   // Straight through the rounding of x (https://arxiv.org/abs/1308.3432), and the same kind of product backwards: the
   // gradient, times the weight's scales, is rounded by rows itself.

@@ -10,6 +10,7 @@ import type { Node, Value } from './value.ts';
 
 export class Graph {
   readonly #nodes = new Map<string, Node>();
+  readonly #substitutes = new Map<string, Value>();
   /** Nodes that read each value, for rules that look at how a value is used. */
   readonly consumers = new Map<Value, Node[]>();
 
@@ -38,8 +39,12 @@ export class Graph {
   input(name: string, shape: Shape, dtype: DType = 'float32') {
     return this.#one('input', [], { name, dtype, shape });
   }
+  /** Tensor `name` of the base is `value` for whoever asks from now on. */
+  substitute(name: string, value: Value) {
+    this.#substitutes.set(name, value);
+  }
   weight(name: string, shape: Shape, dtype: DType = 'float32') {
-    return this.#one('weight', [], { name, shape, dtype });
+    return this.#substitutes.get(name) ?? this.#one('weight', [], { name, shape, dtype });
   }
   constant(data: readonly number[], shape: Shape, dtype: DType = 'float32') {
     return this.#one('constant', [], { data, shape, dtype });
@@ -67,6 +72,9 @@ export class Graph {
   }
   erf(x: Value) {
     return this.#one('erf', [x], {});
+  }
+  sqrt(x: Value) {
+    return this.#one('sqrt', [x], {});
   }
   tanh(x: Value) {
     return this.#one('tanh', [x], {});
@@ -102,6 +110,10 @@ export class Graph {
       simplifyMatmul(this, a, b, { transA, transB, alpha, addend }) ??
       this.#one('matmul', addend ? [a, b, addend] : [a, b], { transA, transB, alpha })
     );
+  }
+  /** x as a constant of the gradient. */
+  detach(x: Value) {
+    return this.#one('detach', [x], {});
   }
   /** Integers as float32. */
   cast(x: Value) {

@@ -3,7 +3,7 @@
  * but the row-wise rounding that several of them share.
  */
 import { attribute, dataTypes, type OnnxNode } from './onnx-schema.ts';
-import type { Attributes, DType } from './ops.ts';
+import type { Attributes } from './ops.ts';
 import { type Dim, factorOf, type Shape, symbolsOf } from './shape.ts';
 import { isOp, type Node, type Value } from './value.ts';
 
@@ -15,7 +15,21 @@ export interface ExternalWeights {
 
 type ElementType = keyof typeof dataTypes;
 
+/** Frozen weights that the model holds itself: the little-endian bytes of each tensor. */
+export interface InlineWeights {
+  bytes(name: string): Uint8Array;
+}
+
+export interface EmitterOptions {
+  weights: ExternalWeights | InlineWeights | undefined;
+  /** Whether operators of the ONNX standard must do. */
+  isStandard: boolean;
+  /** Names of symbols in the model, where they are not their own. */
+  symbolNames: Readonly<Record<string, string>>;
+}
+
 export class Emitter {
+  readonly isStandard: boolean;
   readonly nodes: OnnxNode[] = [];
   readonly initializers: object[] = [];
   readonly inputs: object[] = [];
@@ -23,10 +37,13 @@ export class Emitter {
   readonly #constants = new Map<string, string>();
   readonly #quantized = new Map<string, { q: string; rowScales: string }>();
   readonly #symbols = new Map<string, { input: string; axis: number }>();
-  readonly #weights: ExternalWeights | undefined;
+  readonly #weights: EmitterOptions['weights'];
+  readonly #symbolNames: EmitterOptions['symbolNames'];
 
-  constructor(weights: ExternalWeights | undefined) {
+  constructor({ weights, isStandard, symbolNames }: EmitterOptions) {
     this.#weights = weights;
+    this.isStandard = isStandard;
+    this.#symbolNames = symbolNames;
   }
 
   name(value: Value): string {
@@ -43,6 +60,7 @@ export class Emitter {
   }
 
   emit(opType: string, input: string[], output: string[], attributes: object[] = [], domain?: string) {
+    if (domain && this.isStandard) throw new Error(`${opType} is no operator of the ONNX standard`);
     this.nodes.push({ opType, input, output, attribute: attributes, ...(domain ? { domain } : {}) });
   }
 
@@ -71,7 +89,12 @@ export class Emitter {
 
   input(value: Value, { name, dtype, shape }: Attributes['input']) {
     this.rename(value, name);
-    this.inputs.push(valueInfo(name, dtype, shape));
+    this.declare(name, dtype, shape);
+  }
+
+  /** An input of the model. */
+  declare(name: string, dtype: ElementType, shape: Shape) {
+    this.inputs.push(this.valueInfo(name, dtype, shape));
     shape.forEach((dim, axis) => {
       if (typeof dim === 'string' && !this.#symbols.has(dim)) this.#symbols.set(dim, { input: name, axis });
     });
@@ -79,7 +102,7 @@ export class Emitter {
 
   weight(value: Value, { name, shape, dtype }: Attributes['weight']) {
     this.rename(value, name);
-    this.#external(name, name, shape as number[], dtype);
+    this.#frozen(name, name, shape as number[], dtype);
   }
 
   /** The bytes of a weight or constant as a tensor of another shape and type. */
@@ -92,12 +115,17 @@ export class Emitter {
     const view = `${name} as ${type}[${shape}]`;
     if (!this.#constants.has(view)) {
       this.#constants.set(view, view);
-      this.#external(view, name, shape, type);
+      this.#frozen(view, name, shape, type);
     }
     return view;
   }
 
-  #external(name: string, tensor: string, shape: readonly number[], type: ElementType) {
+  #frozen(name: string, tensor: string, shape: readonly number[], type: ElementType) {
+    if (this.#weights && 'bytes' in this.#weights) {
+      const rawData = this.#weights.bytes(tensor);
+      this.initializers.push({ name, dims: shape, dataType: dataTypes[type], rawData });
+      return;
+    }
     const place = this.#weights?.tensors.get(tensor);
     if (!place) throw new Error(`the weights file has no tensor ${tensor}`);
     const externalData = Object.entries({
@@ -160,6 +188,18 @@ export class Emitter {
     return name;
   }
 
+  valueInfo(name: string, dtype: ElementType, shape: Shape): object {
+    const named = (dim: string) =>
+      dim
+        .split('*')
+        .map(part => this.#symbolNames[part] ?? part)
+        .join('*');
+    const dim = shape.map(size =>
+      typeof size === 'number' ? { dimValue: size } : { dimParam: named(size) },
+    );
+    return { name, type: { tensorType: { elemType: dataTypes[dtype], shape: { dim } } } };
+  }
+
   /** One zero point for each of so many rows. */
   #zeroPoints(rows: Dim, value: number): string {
     const key = `zero points ${value} ${rows}`;
@@ -201,9 +241,4 @@ function tensorData(data: readonly number[], type: ElementType) {
   if (type === 'int32') return Int32Array.from(data);
   if (type === 'int8') return Int8Array.from(data);
   return type === 'uint8' ? Uint8Array.from(data) : Float32Array.from(data);
-}
-
-export function valueInfo(name: string, dtype: DType, shape: Shape): object {
-  const dim = shape.map(size => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: dataTypes[dtype], shape: { dim } } } };
 }

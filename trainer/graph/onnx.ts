@@ -1,16 +1,25 @@
 /**
- * The one ONNX emitter: lowers each primitive to ONNX (opset 21) and onnxruntime's contributed operators. Frozen weights
- * stay outside, at their offset in the weights file. Symbols become named dimensions.
+ * The one ONNX emitter: lowers each primitive to ONNX (opset 21) and onnxruntime's contributed operators or, for models that
+ * stand alone, to the ONNX standard (opset 20, the first with Gelu). Frozen weights are at their offset in a file outside,
+ * or inside. Symbols become named dimensions.
  */
 
-import { Emitter, type ExternalWeights, valueInfo } from './onnx-emitter.ts';
+import { Emitter, type ExternalWeights, type InlineWeights } from './onnx-emitter.ts';
 import { attribute, dataTypes, encodeModel } from './onnx-schema.ts';
 import type { OpName } from './ops.ts';
 import { type Node, topologicalOrder, type Value } from './value.ts';
 
 export interface OnnxOptions {
   outputs: Readonly<Record<string, Value>>;
-  weights?: ExternalWeights;
+  weights?: ExternalWeights | InlineWeights;
+  /** A model for any runtime: operators of the ONNX standard alone, and inputs of its own. */
+  standalone?: Standalone;
+}
+
+export interface Standalone {
+  /** Declares the model's inputs and emits, under their names, those of the graph that are not among them. */
+  inputs(e: Emitter): void;
+  symbolNames: Readonly<Record<string, string>>;
 }
 
 type Lowering<Op extends OpName> = (e: Emitter, node: Node<Op>, input: string[], output: string[]) => void;
@@ -26,6 +35,10 @@ const lastAxis =
 
 const microsoft = 'com.microsoft';
 
+function lastTwoSwapped(rank: number): number[] {
+  return Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+}
+
 const lowerings: { [Op in OpName]: Lowering<Op> } = {
   input: (e, node) => e.input(node.outputs[0]!, node.attributes),
   weight: (e, node) => e.weight(node.outputs[0]!, node.attributes),
@@ -37,12 +50,13 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
   div: direct('Div'),
   exp: direct('Exp'),
   erf: direct('Erf'),
+  sqrt: direct('Sqrt'),
   tanh: direct('Tanh'),
   sigmoid: direct('Sigmoid'),
   softplus: direct('Softplus'),
   relu: direct('Relu'),
   step: (e, _, input, output) => e.emit('Sign', [e.temporary('Relu', input)], output),
-  gelu: (e, _, input, output) => e.emit('Gelu', input, output, [], microsoft),
+  gelu: (e, _, input, output) => e.emit('Gelu', input, output, [], e.isStandard ? '' : microsoft),
   softmax: lastAxis('Softmax'),
   logSoftmax: lastAxis('LogSoftmax'),
   matmul: (e, { inputs, attributes: { transA, transB, alpha } }, [a, b, c], [out]) => {
@@ -54,7 +68,13 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     }
     const result = c ? `${out}.product` : out!;
     if (!transA && !transB && alpha === 1) e.emit('MatMul', [a!, b!], [result]);
-    else {
+    else if (e.isStandard) {
+      const rank = inputs[0]!.shape.length;
+      const turned = (x: string, isTurned: boolean) =>
+        isTurned ? e.temporary('Transpose', [x], [attribute('perm', lastTwoSwapped(rank))]) : x;
+      const product = e.temporary('MatMul', [turned(a!, transA), turned(b!, transB)]);
+      e.emit('Mul', [product, e.constant([alpha], [], 'float32')], [result]);
+    } else {
       const flags = [
         attribute('transA', Number(transA)),
         attribute('transB', Number(transB)),
@@ -64,6 +84,7 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     }
     if (c) e.emit('Add', [result, c], [out!]);
   },
+  detach: direct('Identity'),
   cast: (e, _, input, output) => e.emit('Cast', input, output, [attribute('to', dataTypes.float32)]),
   quantizedLinear: (e, { inputs, attributes }, [x, w, scales, c], [out]) => {
     const { q, rowScales } = e.quantizedRows(x!, inputs[0]!.shape[0]!, attributes);
@@ -139,14 +160,17 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
 };
 
 /** Serializes the part of a graph that `outputs` need as an ONNX model. */
-export function emitOnnx({ outputs, weights }: OnnxOptions): Uint8Array {
-  const e = new Emitter(weights);
+export function emitOnnx({ outputs, weights, standalone }: OnnxOptions): Uint8Array {
+  const { symbolNames = {} } = standalone ?? {};
+  const e = new Emitter({ weights, isStandard: standalone !== undefined, symbolNames });
   const order = topologicalOrder(Object.values(outputs));
   const used = new Set(order.flatMap(node => node.inputs));
   for (const value of Object.values(outputs)) used.add(value);
   // Inputs first, so that every symbol has its source.
-  for (const node of order.filter(({ op }) => op === 'input'))
-    lowerings.input(e, node as Node<'input'>, [], []);
+  standalone?.inputs(e);
+  for (const node of order.filter((node): node is Node<'input'> => node.op === 'input'))
+    if (standalone) e.rename(node.outputs[0]!, node.attributes.name);
+    else lowerings.input(e, node, [], []);
   for (const node of order) {
     if (node.op === 'input') continue;
     const lower = lowerings[node.op] as Lowering<OpName>;
@@ -162,15 +186,17 @@ export function emitOnnx({ outputs, weights }: OnnxOptions): Uint8Array {
   }
   const results = Object.entries(outputs).map(([name, value]) => {
     e.emit('Identity', [e.name(value)], [name]);
-    return valueInfo(name, value.dtype, value.shape);
+    return e.valueInfo(name, value.dtype, value.shape);
   });
   return encodeModel({
-    irVersion: 10,
+    irVersion: standalone ? 9 : 10,
     producerName: 'veneer',
-    opsetImport: [
-      { domain: '', version: 21 },
-      { domain: microsoft, version: 1 },
-    ],
+    opsetImport: standalone
+      ? [{ domain: '', version: 20 }]
+      : [
+          { domain: '', version: 21 },
+          { domain: microsoft, version: 1 },
+        ],
     graph: {
       name: 'veneer',
       node: e.nodes,
@@ -181,7 +207,7 @@ export function emitOnnx({ outputs, weights }: OnnxOptions): Uint8Array {
         .filter(({ op }) => !['input', 'weight', 'constant'].includes(op))
         .flatMap(({ outputs }) => outputs)
         .filter(value => used.has(value))
-        .map(value => valueInfo(e.name(value), value.dtype, value.shape)),
+        .map(value => e.valueInfo(e.name(value), value.dtype, value.shape)),
     },
   });
 }

@@ -31,6 +31,7 @@ export interface Attributes {
   div: object;
   exp: object;
   erf: object;
+  sqrt: object;
   tanh: object;
   sigmoid: object;
   /** log(1 + exp(x)), without overflow. */
@@ -42,6 +43,8 @@ export interface Attributes {
   gelu: object;
   /** alpha * op(a) op(b) [+ c]; c broadcasts to the result. a and b have equal rank (2 or more). */
   matmul: { transA: boolean; transB: boolean; alpha: number };
+  /** x, which is not differentiated. */
+  detach: object;
   /** Integers as float32. */
   cast: object;
   /**
@@ -124,6 +127,7 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   div: elementwise,
   exp: like,
   erf: like,
+  sqrt: like,
   tanh: like,
   sigmoid: like,
   softplus: like,
@@ -133,6 +137,7 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   softmax: like,
   logSoftmax: like,
   matmul: matmulShape,
+  detach: like,
   cast: ([x]) => [{ dtype: 'float32', shape: x!.shape }],
   quantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[1]!] }],
   blockQuantizedLinear: ([x, w]) => [{ dtype: 'float32', shape: [x!.shape[0]!, w!.shape[0]!] }],

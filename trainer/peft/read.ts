@@ -11,10 +11,9 @@ import type { Store } from '../../functions/store/store.ts';
 import type { AdapterDirectory } from '../adapter-directory.ts';
 import { readText } from '../data/files.ts';
 import { parseJson } from '../data/json.ts';
-import { windowOptions } from '../draft-manifest.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
-import type { TrainOptions } from '../train-options.ts';
 import { readWeight, readWeightsFile } from '../weights.ts';
+import { windowOptions } from '../window-options.ts';
 import { peftFiles, readPeftConfig } from './config.ts';
 import { peftLabels, readModelConfig } from './model-config.ts';
 import { openPeftTensors, takeHead, takeLora } from './tensors.ts';
@@ -88,8 +87,6 @@ export async function readPeftDirectory(
   source.close();
 
   const bytes = writeAdapter(new Map([...lora.tensors, ...headTensors]), options.quantization);
-  // A window length of one's own has its own stride.
-  const window = { ...(options.maxLength === undefined ? given(model.veneer) : {}), ...given(options) };
   const manifest: AdapterManifest = {
     formatVersion: 1,
     task: peft.task,
@@ -98,7 +95,11 @@ export async function readPeftDirectory(
       log,
     ),
     base: { name: base.name, digest: base.digest, tokenizer: base.tokenizer.source.sha256 },
-    ...windowOptions(task, window as TrainOptions, base),
+    ...windowOptions(
+      task,
+      { maxLength: options.maxLength, stride: options.stride, before: model.veneer },
+      base,
+    ),
     lora: { rank: peft.rank, alpha: peft.alpha, targetModules: lora.modules },
     head,
     unanswerable:
@@ -118,12 +119,6 @@ export async function readPeftDirectory(
     throw new VeneerError('invalid_artifact', `${directory}: ${issue?.path.join('.')}: ${issue?.message}`);
   }
   return { manifest, manifestBytes: canonicalJson(manifest), files: { 'adapter.safetensors': bytes } };
-}
-
-/** The window options that are given. */
-function given(options: { maxLength?: number; stride?: number } = {}) {
-  const { maxLength, stride } = options;
-  return { ...(maxLength === undefined ? {} : { maxLength }), ...(stride === undefined ? {} : { stride }) };
 }
 
 async function readTensorsFile(directory: string): Promise<Uint8Array> {

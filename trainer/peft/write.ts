@@ -16,7 +16,8 @@ import { peftFiles, taskTypes } from './config.ts';
 import type { ExportedFields } from './model-config.ts';
 import { readmeOf } from './readme.ts';
 
-const modelClasses: Record<TaskName, string> = {
+/** Transformers' classes of BERT task models. */
+export const modelClasses: Record<TaskName, string> = {
   classification: 'BertForSequenceClassification',
   'sequence-labeling': 'BertForTokenClassification',
   'question-answering': 'BertForQuestionAnswering',
@@ -106,7 +107,7 @@ function hubName({ source: { location } }: BaseManifest): string | null {
   return Object.values(catalog).find(entry => location === `package:${entry.package}`)?.hub ?? null;
 }
 
-function transformersConfig(config: EncoderConfig) {
+export function transformersConfig(config: EncoderConfig) {
   return {
     model_type: config.family,
     hidden_size: config.hiddenSize,

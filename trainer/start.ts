@@ -1,0 +1,81 @@
+/**
+ * Where a run's parameters begin: drawn, taken from the base, or those of an earlier training (`train --from`), which must be
+ * of the same base, task and method. New labels get rows of their own behind the old ones.
+ */
+import { checkBase } from '../functions/adapters.ts';
+import type { BaseManifest } from '../functions/artifacts/manifests.ts';
+import type { TaskName } from '../functions/artifacts/names.ts';
+import { VeneerError } from '../functions/error.ts';
+import type { WeightsFile } from './engines/engine.ts';
+import type { MethodSpec } from './methods/methods.ts';
+import { initialValues, type Layout, views } from './parameters.ts';
+import type { Trained } from './trained.ts';
+import { readWeight } from './weights.ts';
+
+/** Stream of the random generator that draws start values. */
+const initStream = 0;
+
+interface StartArguments {
+  layout: Layout;
+  seed: number;
+  weights: WeightsFile;
+  from?: Trained | undefined;
+}
+
+export async function startValues({ layout, seed, weights, from }: StartArguments): Promise<Float32Array> {
+  const base = new Map<string, Float32Array>();
+  for (const { init } of layout.parameters)
+    if (typeof init === 'object' && 'base' in init)
+      base.set(init.base, (await readWeight(weights, init.base))!);
+  const values = initialValues(layout, { seed, stream: initStream }, base);
+  if (!from) return values;
+  const parts = views(layout, values);
+  for (const [name, { data }] of from.tensors) {
+    const part = parts.get(name);
+    // Rows of new labels follow those that were there.
+    if (!part || data.length > part.length)
+      throw new VeneerError('invalid_artifact', `--from ${from.name}: tensor ${name} does not fit this run`);
+    part.set(data);
+  }
+  return values;
+}
+
+export interface RunDescription {
+  base: BaseManifest;
+  task: TaskName;
+  method: MethodSpec;
+}
+
+/** @throws VeneerError naming what is different in both. */
+export function checkStart({ name, manifest, method }: Trained, run: RunDescription): void {
+  checkBase(manifest.base, run.base, name);
+  const compare = (what: string, theirs: unknown, ours: unknown) => {
+    if (JSON.stringify(theirs) === JSON.stringify(ours)) return;
+    throw new VeneerError('usage', `--from ${name} has ${what} ${theirs}, this run has ${what} ${ours}`);
+  };
+  compare('task', manifest.task, run.task);
+  compare('method', method.name, run.method.name);
+  const [theirs, ours]: Record<string, unknown>[] = [method, run.method];
+  for (const [setting, what] of [
+    ['rank', 'rank'],
+    ['targetModules', 'target modules'],
+    ['alpha', 'alpha'],
+  ] as const)
+    compare(what, theirs![setting], ours![setting]);
+}
+
+/**
+ * The labels of what came before, in their order, then the new ones.
+ * @throws VeneerError naming a label that the data has no example of: it would be forgotten.
+ */
+export function labelsAfter(from: Trained | undefined, labels: string[]): string[] {
+  if (!from) return labels;
+  const before = from.manifest.labels;
+  const lost = before.find(label => !labels.includes(label));
+  if (lost !== undefined)
+    throw new VeneerError(
+      'invalid_data',
+      `--from ${from.name} has label ${JSON.stringify(lost)}, of which the data has no example (it has ${labels.map(label => JSON.stringify(label)).join(', ')}): add some`,
+    );
+  return [...before, ...labels.filter(label => !before.includes(label))];
+}

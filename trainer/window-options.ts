@@ -1,0 +1,27 @@
+/** The windows that texts are read in: as asked for, else as before, else the task's defaults, within what the base can do. */
+import type { BaseManifest } from '../functions/artifacts/manifests.ts';
+import { VeneerError } from '../functions/error.ts';
+import type { WindowOptions } from '../functions/tasks/windows.ts';
+import type { AnyTrainingTask } from './tasks/training-task.ts';
+
+export interface WindowRequest extends Partial<WindowOptions> {
+  /** Those of what is gone on from. A window length of one's own has its own stride. */
+  before?: WindowOptions | undefined;
+}
+
+export function windowOptions(
+  task: AnyTrainingTask,
+  request: WindowRequest,
+  { config }: BaseManifest,
+): WindowOptions {
+  const before = request.maxLength === undefined ? request.before : undefined;
+  const limit = config.maxPositions - config.positionOffset;
+  const maxLength = request.maxLength ?? before?.maxLength ?? Math.min(task.defaults.maxLength, limit);
+  if (maxLength > limit)
+    throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
+  const stride =
+    request.stride ?? before?.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
+  if (stride >= maxLength / 2)
+    throw new VeneerError('usage', `--stride ${stride}: must be under half of --max-length ${maxLength}`);
+  return { maxLength, stride };
+}
