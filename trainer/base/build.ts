@@ -14,18 +14,12 @@ import {
   targetModules,
 } from '../../functions/artifacts/manifests.ts';
 import { familyNames } from '../../functions/artifacts/modules.ts';
-import {
-  float32,
-  readSafetensors,
-  type Tensor,
-  type TensorData,
-  writeSafetensors,
-} from '../../functions/artifacts/safetensors.ts';
+import { readSafetensors, type TensorData, writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
 import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import { familyOf } from '../models/families.ts';
-import type { Family } from '../models/family.ts';
+import { encoderTensors } from './checkpoint.ts';
 import { measureFidelity } from './fidelity.ts';
 import { activationShift, type PrecisionName, precisions } from './precision.ts';
 import { servingGraphs } from './serving-graph.ts';
@@ -115,46 +109,6 @@ function checkVocabulary(tokenizerJson: string, { vocabularySize }: EncoderConfi
     );
 }
 
-/** The encoder's tensors and, where there is one, its pooler, as float32 under names without the task prefix. */
-function encoderTensors(
-  source: ReadonlyMap<string, Tensor>,
-  config: EncoderConfig,
-  family: Family,
-): Map<string, FloatTensor> {
-  const { prefix, pooler } = familyNames(config.family);
-  const find = (name: string) => source.get(name) ?? source.get(`${prefix}.${name}`);
-  const optional = new Map<string, readonly number[]>([
-    [`${pooler}.weight`, [config.hiddenSize, config.hiddenSize]],
-    [`${pooler}.bias`, [config.hiddenSize]],
-  ]);
-  const found = new Map<string, FloatTensor>();
-  for (const [name, shape] of [...family.tensors(config), ...optional]) {
-    const tensor = find(name);
-    if (!tensor) {
-      if (optional.has(name)) continue;
-      throw new VeneerError('invalid_artifact', `model.safetensors: tensor ${name} is missing`);
-    }
-    if (tensor.shape.join() !== shape.join())
-      throw new VeneerError(
-        'invalid_artifact',
-        `model.safetensors: tensor ${name} has shape [${tensor.shape}], but config.json says [${shape}]`,
-      );
-    if (!['F32', 'F16', 'BF16'].includes(tensor.dtype))
-      throw new VeneerError(
-        'invalid_artifact',
-        `model.safetensors: tensor ${name} is ${tensor.dtype}, expected floats`,
-      );
-    const data = float32(tensor);
-    if (!data.every(Number.isFinite))
-      throw new VeneerError(
-        'invalid_artifact',
-        `model.safetensors: tensor ${name} holds a value that is not finite`,
-      );
-    found.set(name, { shape, data });
-  }
-  return found;
-}
-
 /** The weights file in a precision. The pooler stays float32: it is computed once a row. */
 function storedWeights(
   tensors: ReadonlyMap<string, FloatTensor>,
@@ -194,6 +148,7 @@ function shiftedBiases(
   const { module } = familyNames(config.family);
   const shift = activationShift(config);
   const shifted = new Map<string, Float32Array>();
+  if (shift === null) return shifted;
   for (let layer = 0; layer < config.layers; layer++) {
     const path = module(layer, 'd');
     const { data: quantized, scales } = quantizeRows(tensors.get(`${path}.weight`)!.data, config.hiddenSize);
