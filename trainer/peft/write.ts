@@ -1,25 +1,22 @@
-/** An adapter as the files of a directory that PEFT loads over transformers' BERT task models, with the same logits. */
+/** An adapter as the files of a directory that PEFT loads over transformers' task models, with the same logits. */
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import { canonicalJson } from '../../functions/artifacts/digest.ts';
-import type {
-  AdapterManifest,
-  BaseManifest,
-  EncoderConfig,
-  Head,
-} from '../../functions/artifacts/manifests.ts';
+import type { AdapterManifest, BaseManifest, Head } from '../../functions/artifacts/manifests.ts';
 import { familyNames } from '../../functions/artifacts/modules.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { writeSafetensors } from '../../functions/artifacts/safetensors.ts';
-import { VeneerError } from '../../functions/error.ts';
 import { catalog } from '../base/catalog.ts';
+import { familyOf } from '../models/families.ts';
 import { peftFiles, taskTypes } from './config.ts';
 import type { ExportedFields } from './model-config.ts';
 import { readmeOf } from './readme.ts';
+import { exportedModels, type TaskModels } from './task-models.ts';
 
+/** What the names of the classes end with. */
 const modelClasses: Record<TaskName, string> = {
-  classification: 'BertForSequenceClassification',
-  'sequence-labeling': 'BertForTokenClassification',
-  'question-answering': 'BertForQuestionAnswering',
+  classification: 'ForSequenceClassification',
+  'sequence-labeling': 'ForTokenClassification',
+  'question-answering': 'ForQuestionAnswering',
 };
 
 export interface PeftExport {
@@ -35,15 +32,14 @@ export function peftExport(
   tensors: ReadonlyMap<string, FloatTensor>,
 ): PeftExport {
   const { family } = base.config;
-  if (family !== 'bert')
-    throw new VeneerError('usage', `adapters of ${family} bases cannot be exported yet, only of bert`);
+  const models = exportedModels(family);
   const { task, head, labels, maxLength, stride, unanswerable } = manifest;
-  const model = modelClasses[task];
+  const model = `${models.classes}${modelClasses[task]}`;
   const source = hubName(base);
   const headNote = headNoteOf(head, model);
   const veneer: ExportedFields = { head, maxLength, stride, unanswerable };
   const modelConfig = {
-    ...transformersConfig(base.config),
+    ...familyOf(family).writeConfig(base.config),
     architectures: [model],
     id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
@@ -53,9 +49,14 @@ export function peftExport(
     files: new Map([
       [peftFiles.tensors, tensorsFile(tensors)],
       ['config.json', canonicalJson(modelConfig)],
-      ['README.md', new TextEncoder().encode(readmeOf({ manifest, model, source, headNote }))],
+      [
+        'README.md',
+        new TextEncoder().encode(
+          readmeOf({ manifest, config: base.config, models, model, source, headNote }),
+        ),
+      ],
       // Last: what has it is whole.
-      [peftFiles.config, canonicalJson(peftConfig(manifest, family, source))],
+      [peftFiles.config, canonicalJson(peftConfig(manifest, { family, models, source }))],
     ]),
     ...(headNote === undefined
       ? {}
@@ -80,9 +81,16 @@ function tensorsFile(tensors: ReadonlyMap<string, FloatTensor>): Uint8Array {
   );
 }
 
-function peftConfig({ task, lora, head }: AdapterManifest, family: string, source: string | null) {
+interface PeftConfigArguments {
+  family: string;
+  models: TaskModels;
+  source: string | null;
+}
+
+function peftConfig({ task, lora, head }: AdapterManifest, { family, models, source }: PeftConfigArguments) {
   const { prefix, module: pathOf } = familyNames(family);
-  const modules = lora.targetModules.map(module => pathOf(0, module).replace('encoder.layer.0.', ''));
+  const escaped = (name: string) => name.replaceAll('.', '\\.');
+  const paths = lora.targetModules.map(module => pathOf(0, module).split('.0.') as [string, string]);
   const output = task === 'question-answering' ? 'qa_outputs' : 'classifier';
   return {
     peft_type: 'LORA',
@@ -95,8 +103,8 @@ function peftConfig({ task, lora, head }: AdapterManifest, family: string, sourc
     lora_dropout: 0,
     bias: 'none',
     // An expression for whole names: as an ending, output.dense would mean attention.output.dense as well.
-    target_modules: `${prefix}\\.encoder\\.layer\\.\\d+\\.(${modules.map(name => name.replaceAll('.', '\\.')).join('|')})`,
-    modules_to_save: head.kind === 'pooled' && head.dense ? [output, 'pooler'] : [output],
+    target_modules: `${escaped(`${prefix}.${paths[0]![0]}`)}\\.\\d+\\.(${paths.map(([, name]) => escaped(name)).join('|')})`,
+    modules_to_save: head.kind === 'pooled' && head.dense ? models.head : [output],
   };
 }
 
@@ -104,19 +112,4 @@ function peftConfig({ task, lora, head }: AdapterManifest, family: string, sourc
 function hubName({ source: { location } }: BaseManifest): string | null {
   if (location.startsWith('hub:')) return location.slice('hub:'.length);
   return Object.values(catalog).find(entry => location === `package:${entry.package}`)?.hub ?? null;
-}
-
-function transformersConfig(config: EncoderConfig) {
-  return {
-    model_type: config.family,
-    hidden_size: config.hiddenSize,
-    num_hidden_layers: config.layers,
-    num_attention_heads: config.heads,
-    intermediate_size: config.intermediateSize,
-    vocab_size: config.vocabularySize,
-    max_position_embeddings: config.maxPositions,
-    type_vocab_size: config.tokenTypes,
-    layer_norm_eps: config.layerNormEpsilon,
-    hidden_act: config.activation,
-  };
 }
