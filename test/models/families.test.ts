@@ -17,22 +17,18 @@ import { peftLayers } from '../../trainer/peft/layers.ts';
 import { buildStep, gradientName } from '../../trainer/step.ts';
 import { readWeightsFile } from '../../trainer/weights.ts';
 import { countingEngine } from '../engine/base.ts';
-import { type FamilyBases, type Golden, openFamily, readGolden, windowsOf } from './golden-family.ts';
+import {
+  type FamilyBases,
+  type Golden,
+  goldenFamilies,
+  openFamily,
+  readGolden,
+  windowsOf,
+} from './golden-family.ts';
 
-const families = [
-  'bert',
-  'roberta',
-  'xlm-roberta',
-  'camembert',
-  'distilbert',
-  'electra',
-  'mpnet',
-  'ernie',
-  'ernie_m',
-  'modernbert',
-];
 /** float32 against float64, relative to the tensor's largest element. */
 const tolerance = 1e-4;
+const paddingTolerance = 1e-5;
 const lora = { rank: 2, alpha: 3, targetModules };
 const labels = 3;
 
@@ -87,7 +83,7 @@ function gradientsOf(
   return gradients;
 }
 
-describe.each(families)('%s', name => {
+describe.each(goldenFamilies)('%s', name => {
   const golden = readGolden(name);
   const config = familyOf(name).readConfig(golden.config);
   const spec = { task: 'classification', head: golden.head, labels } as const;
@@ -151,9 +147,15 @@ describe.each(families)('%s', name => {
   test('a float32 base serves the logits of PEFT, from a directory that PEFT wrote', async () => {
     const engine = countingEngine(await opened.base('fp32'));
     const adapter = await opened.adapter('fp32');
-    const logits = await engine.run(windowsOf(golden).map(window => ({ window, adapter })));
-    await engine.close();
+    const rows = windowsOf(golden).map(window => ({ window, adapter }));
+    const logits = await engine.run(rows);
     expectClose('logits', join(logits), values('logits'));
+    for (const [i, row] of rows.entries()) {
+      const [alone] = await engine.run([row]);
+      const difference = largest(alone!.map((value, label) => value - logits[i]![label]!));
+      expect(difference, `row ${i} without its neighbours' padding`).toBeLessThan(paddingTolerance);
+    }
+    await engine.close();
   });
 
   test('an int8 base serves nearly the same, and the same bits alone and with others', async () => {

@@ -17,6 +17,19 @@ import { readPeftDirectory } from '../../trainer/peft/read.ts';
 import type { TestBase } from '../engine/base.ts';
 import { writeTinyBase } from '../tiny-base.ts';
 
+export const goldenFamilies = [
+  'bert',
+  'roberta',
+  'xlm-roberta',
+  'camembert',
+  'distilbert',
+  'electra',
+  'mpnet',
+  'ernie',
+  'ernie_m',
+  'modernbert',
+];
+
 export const goldenPath = (name: string) =>
   fileURLToPath(new URL(`../golden/families/${name}`, import.meta.url));
 

@@ -2,8 +2,6 @@
  * Builds a base artifact from a Hugging Face directory: weights in one safetensors file that graphs refer to by offset,
  * the tokenizer compiled, and one serving graph a variant. Deterministic: equal sources give equal bytes.
  */
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type FloatTensor, quantizeRows } from '../../functions/artifacts/adapter.ts';
 import type { BaseFile } from '../../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
@@ -24,6 +22,7 @@ import { measureFidelity } from './fidelity.ts';
 import { activationShift, type PrecisionName, precisions } from './precision.ts';
 import { servingGraphs } from './serving-graph.ts';
 import { measureSmoothing, type Smoothing, smoothingName } from './smoothing.ts';
+import { poolingOf, readConfigFile, readSourceFile } from './source-files.ts';
 
 export interface BaseSource {
   /** Directory with config.json, tokenizer.json, model.safetensors and, perhaps, 1_Pooling/config.json. */
@@ -43,11 +42,11 @@ export async function buildBase(
   { directory, location, licence }: BaseSource,
   precision: PrecisionName,
 ): Promise<BuiltBase> {
-  const config = await readJson(join(directory, 'config.json'));
+  const config = await readConfigFile(directory);
   const family = familyOf(config.model_type);
   const encoder = family.readConfig(config);
-  const tokenizerJson = await readSource(join(directory, 'tokenizer.json'));
-  const source = await readSource(join(directory, 'model.safetensors'));
+  const tokenizerJson = await readSourceFile(directory, 'tokenizer.json');
+  const source = await readSourceFile(directory, 'model.safetensors');
 
   const files: BaseFile[] = [];
   const keep = (bytes: Uint8Array): FileRef => {
@@ -160,32 +159,4 @@ function shiftedBiases(
     shifted.set(`${path}.bias`, bias);
   }
   return shifted;
-}
-
-/** `mean` where sentence-transformers' 1_Pooling/config.json says so, else the first token. */
-async function poolingOf(directory: string): Promise<'mean' | 'cls'> {
-  const path = join(directory, '1_Pooling', 'config.json');
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return isThere && (await readJson(path)).pooling_mode_mean_tokens === true ? 'mean' : 'cls';
-}
-
-async function readSource(path: string): Promise<Uint8Array> {
-  return readFile(path).catch(error => {
-    throw new VeneerError('invalid_artifact', `${path}: cannot be read (${error.code})`, { cause: error });
-  });
-}
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  const text = new TextDecoder().decode(await readSource(path));
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && !Array.isArray(json))
-      return json as Record<string, unknown>;
-  } catch (error) {
-    throw new VeneerError('invalid_artifact', `${path}: ${(error as Error).message}`, { cause: error });
-  }
-  throw new VeneerError('invalid_artifact', `${path}: is no JSON object`);
 }
