@@ -136,11 +136,16 @@ export function loraNames(family: string, layer: number, module: TargetModule): 
   return loraNamesOf(`${prefix}.${path(layer, module)}`);
 }
 
+/** The task model's last layer. */
+export function outputName(family: string, task: string): string {
+  if (task === 'question-answering') return 'qa_outputs';
+  return task === 'classification' ? familyNames(family).head.output : 'classifier';
+}
+
 /** Names of the head's tensors: `weight` [labels, hidden], `bias` [labels], and of its dense layer [hidden, hidden], [hidden]. */
 export function headNames(family: string, task: string) {
   const { head } = familyNames(family);
-  const output =
-    task === 'question-answering' ? 'qa_outputs' : task === 'classification' ? head.output : 'classifier';
+  const output = outputName(family, task);
   return {
     weight: `base_model.model.${output}.weight`,
     bias: `base_model.model.${output}.bias`,

@@ -113,7 +113,7 @@ function saysNothing(value: unknown): boolean {
   return !value || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
-/** Only question answering has a head of another name, so that it can be told without task_type, as `write.ts` leaves it. */
+/** Where the head's name tells the task, it can be told without task_type, as `write.ts` leaves it. */
 function taskOf(
   { task_type: taskType, modules_to_save: whole }: z.infer<typeof PeftConfig>,
   bad: (problem: string) => VeneerError,
@@ -121,6 +121,7 @@ function taskOf(
   const found = Object.entries(taskTypes).find(([, type]) => type === taskType);
   if (found) return found[0] as TaskName;
   if (!taskType && whole?.includes('qa_outputs')) return 'question-answering';
+  if (!taskType && whole?.includes('classifier.out_proj')) return 'classification';
   throw bad(`task_type ${taskType ?? 'is not given'}: it must be ${Object.values(taskTypes).join(', ')}`);
 }
 

@@ -1,6 +1,6 @@
 /** The README.md of an exported adapter: what it is and the Python that loads it. */
 import type { AdapterManifest, EncoderConfig, Head } from '../../functions/artifacts/manifests.ts';
-import { familyNames } from '../../functions/artifacts/modules.ts';
+import { familyNames, outputName } from '../../functions/artifacts/modules.ts';
 import type { TaskModels } from './task-models.ts';
 
 interface ReadmeArguments {
@@ -48,10 +48,19 @@ interface ClassArguments {
 
 function pooledClassifier({ model, head, models, config }: ClassArguments): string {
   const isMean = head.kind === 'pooled' && head.pooling === 'mean';
-  const logits = head.kind === 'pooled' && head.dense ? models.dense : models.plain;
+  const isDense = head.kind === 'pooled' && head.dense;
+  const logits = isDense ? models.logits : `self.${outputName(config.family, 'classification')}(pooled)`;
+  const setup =
+    isDense || models.surplus === undefined
+      ? ''
+      : `    def __init__(self, config):
+        super().__init__(config)
+        del self.${models.surplus}
+
+`;
   const types = config.tokenTypes > 1;
   return `class PooledClassifier(${model}):
-    def forward(self, input_ids, attention_mask${types ? ', token_type_ids=None' : ''}, **_):
+${setup}    def forward(self, input_ids, attention_mask${types ? ', token_type_ids=None' : ''}, **_):
         inputs = dict(input_ids=input_ids, attention_mask=attention_mask${types ? ', token_type_ids=token_type_ids' : ''})
         hidden = self.${familyNames(config.family).prefix}(**inputs).last_hidden_state
         mask = attention_mask[:, :, None].to(hidden.dtype)

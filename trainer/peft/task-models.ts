@@ -7,23 +7,22 @@ export interface TaskModels {
   classes: string;
   /** Modules of the head for whole texts, which PEFT trains whole. */
   head: readonly string[];
-  /** Python that makes logits of `pooled` [rows, hidden], with the head's dense layer and without it. */
-  dense: string;
-  plain: string;
+  /** Python that makes logits of `pooled` [rows, hidden]. */
+  logits: string;
+  /** A module that a plain head must be rid of, since PEFT finds it by the ending of its name. */
+  surplus?: string;
 }
 
 /** BertPooler and RobertaClassificationHead take the first of the tokens that they are given. */
 const overPooler = (classes: string, prefix: string): TaskModels => ({
   classes,
   head: ['classifier', 'pooler'],
-  dense: `self.classifier(self.${prefix}.pooler(pooled[:, None]))`,
-  plain: 'self.classifier(pooled)',
+  logits: `self.classifier(self.${prefix}.pooler(pooled[:, None]))`,
 });
 const twoLayers = (classes: string): TaskModels => ({
   classes,
   head: ['classifier'],
-  dense: 'self.classifier(pooled[:, None])',
-  plain: 'self.classifier.out_proj(pooled)',
+  logits: 'self.classifier(pooled[:, None])',
 });
 
 const taskModels: Record<string, TaskModels> = {
@@ -34,8 +33,8 @@ const taskModels: Record<string, TaskModels> = {
   distilbert: {
     classes: 'DistilBert',
     head: ['classifier', 'pre_classifier'],
-    dense: 'self.classifier(self.pre_classifier(pooled).relu())',
-    plain: 'self.classifier(pooled)',
+    surplus: 'pre_classifier',
+    logits: 'self.classifier(self.pre_classifier(pooled).relu())',
   },
   electra: twoLayers('Electra'),
   mpnet: twoLayers('MPNet'),

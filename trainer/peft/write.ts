@@ -2,7 +2,7 @@
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import { canonicalJson } from '../../functions/artifacts/digest.ts';
 import type { AdapterManifest, BaseManifest, Head } from '../../functions/artifacts/manifests.ts';
-import { familyNames } from '../../functions/artifacts/modules.ts';
+import { familyNames, outputName } from '../../functions/artifacts/modules.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { catalog } from '../base/catalog.ts';
@@ -91,11 +91,14 @@ function peftConfig({ task, lora, head }: AdapterManifest, { family, models, sou
   const { prefix, module: pathOf } = familyNames(family);
   const escaped = (name: string) => name.replaceAll('.', '\\.');
   const paths = lora.targetModules.map(module => pathOf(0, module).split('.0.') as [string, string]);
-  const output = task === 'question-answering' ? 'qa_outputs' : 'classifier';
+  const output = outputName(family, task);
+  const whole = head.kind === 'pooled' && head.dense ? models.head : [output];
+  // Without a task_type PEFT passes everything on and trains whole what it is told: its model for QUESTION_ANS drops
+  // token_type_ids, that for SEQ_CLS wants all of `classifier`, of which a plain head has the last layer only.
+  const untyped = task === 'question-answering' || whole.includes('classifier.out_proj');
   return {
     peft_type: 'LORA',
-    // PEFT's model for QUESTION_ANS drops token_type_ids; without a task_type it passes everything on.
-    task_type: task === 'question-answering' ? null : taskTypes[task],
+    task_type: untyped ? null : taskTypes[task],
     base_model_name_or_path: source,
     inference_mode: true,
     r: lora.rank,
@@ -104,7 +107,7 @@ function peftConfig({ task, lora, head }: AdapterManifest, { family, models, sou
     bias: 'none',
     // An expression for whole names: as an ending, output.dense would mean attention.output.dense as well.
     target_modules: `${escaped(`${prefix}.${paths[0]![0]}`)}\\.\\d+\\.(${paths.map(([, name]) => escaped(name)).join('|')})`,
-    modules_to_save: head.kind === 'pooled' && head.dense ? models.head : [output],
+    modules_to_save: whole,
   };
 }
 
