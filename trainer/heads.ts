@@ -1,6 +1,6 @@
 /** Task heads and losses as graphs. Targets come as weights over the classes, so smoothing and averaging are data. */
 import type { EncoderConfig, Head } from '../functions/artifacts/manifests.ts';
-import { headNames } from '../functions/artifacts/modules.ts';
+import { familyNames, headNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import type { Graph } from './graph/graph.ts';
 import type { Value } from './graph/value.ts';
@@ -56,7 +56,10 @@ export function headLogits({ g, config, spec, hidden, parameters }: HeadArgument
   if (spec.head.kind === 'token') return linear(hidden, names.weight, names.bias);
   const pooling = g.input('pooling', ['B', 1, 'S']);
   let pooled = g.reshape(g.matmul(pooling, g.reshape(hidden, ['B', 'S', h])), ['B', h]);
-  if (spec.head.dense) pooled = g.tanh(linear(pooled, names.denseWeight, names.denseBias));
+  if (spec.head.dense) {
+    const { activation } = familyNames(config.family).head;
+    pooled = g[activation](linear(pooled, names.denseWeight, names.denseBias));
+  }
   return linear(pooled, names.weight, names.bias);
 }
 

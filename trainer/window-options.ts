@@ -4,9 +4,14 @@ import { VeneerError } from '../functions/error.ts';
 import type { WindowOptions } from '../functions/tasks/windows.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 
-export interface WindowRequest extends Partial<WindowOptions> {
+interface PartialWindow {
+  maxLength?: number | undefined;
+  stride?: number | undefined;
+}
+
+export interface WindowRequest extends PartialWindow {
   /** Those of what is gone on from. A window length of one's own has its own stride. */
-  before?: WindowOptions | undefined;
+  before?: PartialWindow | undefined;
 }
 
 export function windowOptions(

@@ -47,11 +47,12 @@ function layoutOf(
   config: EncoderConfig,
   { rank, targetModules: modules }: AdapterManifest['lora'],
 ): LoraLayout {
-  const key = JSON.stringify([config.layers, config.hiddenSize, config.intermediateSize, rank, modules]);
+  const { layers, hiddenSize, intermediateSize, gated } = config;
+  const key = JSON.stringify([layers, hiddenSize, intermediateSize, gated, rank, modules]);
   let layout = layouts.get(key);
   if (!layout) {
     let [size, scalesSize] = [0, 0];
-    const sites = Array.from({ length: config.layers }, () => {
+    const sites = Array.from({ length: layers }, () => {
       const layer: Partial<Record<TargetModule, { a: number; b: number; scales: number }>> = {};
       for (const module of targetModules) {
         if (!modules.includes(module)) continue;

@@ -12,7 +12,8 @@ export type TargetModule = z.infer<typeof TargetModule>;
 
 /**
  * A head turns hidden states [batch, tokens, hidden] into logits.
- * `pooled`: one vector a row (mean over tokens, or the first token), through dense + tanh where `dense`, then linear.
+ * `pooled`: one vector a row (mean over tokens, or the first token), through dense + activation where `dense` (modules.ts),
+ * then linear.
  * `token`: linear on every token.
  */
 export const Head = z.discriminatedUnion('kind', [
@@ -25,19 +26,35 @@ export const Head = z.discriminatedUnion('kind', [
 ]);
 export type Head = z.infer<typeof Head>;
 
+const count = z.number().int().positive();
+
+/** Fields that few families have are left out elsewhere: the digest of a base covers this. */
 export const EncoderConfig = z.object({
   family: z.string(),
-  hiddenSize: z.number().int().positive(),
-  layers: z.number().int().positive(),
-  heads: z.number().int().positive(),
-  intermediateSize: z.number().int().positive(),
-  vocabularySize: z.number().int().positive(),
-  maxPositions: z.number().int().positive(),
+  hiddenSize: count,
+  layers: count,
+  heads: count,
+  intermediateSize: count,
+  vocabularySize: count,
+  maxPositions: count,
   /** Position id of the first token: 0 for BERT, padId + 1 for RoBERTa. */
   positionOffset: z.number().int().nonnegative(),
+  /** Rows of the token type table; 0 where there is none. */
   tokenTypes: z.number().int().nonnegative(),
   layerNormEpsilon: z.number().positive(),
   activation: z.enum(['gelu', 'relu']),
+  /** Width of the embedding tables, where it is not the hidden size (ELECTRA). */
+  embeddingSize: count.optional(),
+  /** Rows of the task type table (ERNIE 3.0), the first of which every token gets. */
+  taskTypes: count.optional(),
+  /** Buckets of distances that attention has a learned bias for (MPNet). */
+  relativeBuckets: count.optional(),
+  /** The FFN multiplies its activation with a gate, both from module `u` (ModernBERT). */
+  gated: z.literal(true).optional(),
+  /** Rotary positions: the base of their wavelengths, in layers that see everything and in local ones (ModernBERT). */
+  rotary: z.object({ global: z.number().positive(), local: z.number().positive() }).optional(),
+  /** Layers whose tokens see no farther than `radius` tokens to each side (ModernBERT). */
+  localAttention: z.object({ radius: count, layers: z.array(z.number().int().nonnegative()) }).optional(),
 });
 export type EncoderConfig = z.infer<typeof EncoderConfig>;
 

@@ -5,6 +5,7 @@
 import type { HeadLayer } from '../artifacts/adapter.ts';
 import type { EncoderConfig, Head } from '../artifacts/manifests.ts';
 import type { Window } from '../tasks/windows.ts';
+import { localBias, relativeBuckets } from './distances.ts';
 import type { Row } from './engine.ts';
 import { loraPacks, scaleInput } from './packs.ts';
 import { paddedLabels, paddedRank, type Variant } from './variants.ts';
@@ -15,8 +16,8 @@ export interface Feed {
   data: Float32Array | Int32Array | Int8Array;
 }
 
-/** Added to the attention scores of padding: exp of it is exactly 0 in float32. */
-const paddingBias = -1e9;
+/** Added to the attention scores of what a token does not see: exp of it is exactly 0 in float32. */
+const hiddenBias = -1e9;
 
 export function assemble(
   rows: readonly Row[],
@@ -42,7 +43,7 @@ export function tokenFeeds(
   const [b, s] = [rows.length, Math.max(...rows.map(row => row.window.ids.length))];
   const ids = new Int32Array(b * s);
   const types = new Int32Array(b * s);
-  const bias = new Float32Array(b * s).fill(paddingBias);
+  const bias = new Float32Array(b * s).fill(hiddenBias);
   const pooling = new Float32Array(b * s);
   rows.forEach(({ window, head }, row) => {
     const { length } = window.ids;
@@ -56,13 +57,27 @@ export function tokenFeeds(
   const positions = Int32Array.from({ length: s }, (_, i) => i + config.positionOffset);
   return {
     input_ids: { dtype: 'int32', shape: [b, s], data: ids },
-    token_type_ids: { dtype: 'int32', shape: [b, s], data: types },
+    ...(config.tokenTypes > 1
+      ? { token_type_ids: { dtype: 'int32' as const, shape: [b, s], data: types } }
+      : {}),
     position_ids: { dtype: 'int32', shape: [s], data: positions },
     attention_bias: { dtype: 'float32', shape: [b, 1, 1, s], data: bias },
     ...(rows[0]!.head.kind === 'pooled'
       ? { pooling: { dtype: 'float32' as const, shape: [b, 1, s], data: pooling } }
       : {}),
+    ...distanceFeeds(s, config),
   };
+}
+
+function distanceFeeds(
+  s: number,
+  { relativeBuckets: buckets, localAttention: local }: EncoderConfig,
+): Record<string, Feed> {
+  const feeds: Record<string, Feed> = {};
+  if (buckets) feeds.relative_buckets = { dtype: 'int32', shape: [s, s], data: relativeBuckets(s, buckets) };
+  if (local)
+    feeds.local_bias = { dtype: 'float32', shape: [1, 1, s, s], data: localBias(s, local, hiddenBias) };
+  return feeds;
 }
 
 /** A copy of each row's tensors as they are kept; modules and ranks that a row's adapter lacks stay zero. */

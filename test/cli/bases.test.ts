@@ -77,6 +77,19 @@ describe('pull-base says what is wrong with a directory', () => {
     );
   });
 
+  test.concurrent.each([
+    ['model.safetensors', 'pytorch_model.bin', 'safe_serialization=True'],
+    ['tokenizer.json', 'vocab.txt', 'AutoTokenizer.from_pretrained'],
+  ])('%s in another form, and how to make it', async (file, other, advice) => {
+    const name = `only ${other}`;
+    await writeTinyBase(workspace.path(name));
+    await rm(workspace.path(`${name}/${file}`));
+    await writeFile(workspace.path(`${name}/${other}`), '');
+    const refusal = refusalOf(await workspace.run('pull-base', name, '--name', 'damaged'));
+    expect(refusal).toContain(`there is ${other} instead`);
+    expect(refusal).toContain(advice);
+  });
+
   test('another model under a name that is taken, unless --force', async () => {
     await writeTinyBase(workspace.path('second'), 2);
     const pull = ['pull-base', 'second', '--name', 'taken'];

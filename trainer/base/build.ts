@@ -2,8 +2,6 @@
  * Builds a base artifact from a Hugging Face directory: weights in one safetensors file that graphs refer to by offset,
  * the tokenizer compiled, and one serving graph a variant. Deterministic: equal sources give equal bytes.
  */
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type FloatTensor, quantizeRows } from '../../functions/artifacts/adapter.ts';
 import type { BaseFile } from '../../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
@@ -14,22 +12,17 @@ import {
   targetModules,
 } from '../../functions/artifacts/manifests.ts';
 import { familyNames } from '../../functions/artifacts/modules.ts';
-import {
-  float32,
-  readSafetensors,
-  type Tensor,
-  type TensorData,
-  writeSafetensors,
-} from '../../functions/artifacts/safetensors.ts';
+import { readSafetensors, type TensorData, writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
 import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import { familyOf } from '../models/families.ts';
-import type { Family } from '../models/family.ts';
+import { encoderTensors } from './checkpoint.ts';
 import { measureFidelity } from './fidelity.ts';
 import { activationShift, type PrecisionName, precisions } from './precision.ts';
 import { servingGraphs } from './serving-graph.ts';
 import { measureSmoothing, type Smoothing, smoothingName } from './smoothing.ts';
+import { poolingOf, readConfigFile, readSourceFile } from './source-files.ts';
 
 export interface BaseSource {
   /** Directory with config.json, tokenizer.json, model.safetensors and, perhaps, 1_Pooling/config.json. */
@@ -49,11 +42,11 @@ export async function buildBase(
   { directory, location, licence }: BaseSource,
   precision: PrecisionName,
 ): Promise<BuiltBase> {
-  const config = await readJson(join(directory, 'config.json'));
+  const config = await readConfigFile(directory);
   const family = familyOf(config.model_type);
   const encoder = family.readConfig(config);
-  const tokenizerJson = await readSource(join(directory, 'tokenizer.json'));
-  const source = await readSource(join(directory, 'model.safetensors'));
+  const tokenizerJson = await readSourceFile(directory, 'tokenizer.json');
+  const source = await readSourceFile(directory, 'model.safetensors');
 
   const files: BaseFile[] = [];
   const keep = (bytes: Uint8Array): FileRef => {
@@ -115,46 +108,6 @@ function checkVocabulary(tokenizerJson: string, { vocabularySize }: EncoderConfi
     );
 }
 
-/** The encoder's tensors and, where there is one, its pooler, as float32 under names without the task prefix. */
-function encoderTensors(
-  source: ReadonlyMap<string, Tensor>,
-  config: EncoderConfig,
-  family: Family,
-): Map<string, FloatTensor> {
-  const { prefix, pooler } = familyNames(config.family);
-  const find = (name: string) => source.get(name) ?? source.get(`${prefix}.${name}`);
-  const optional = new Map<string, readonly number[]>([
-    [`${pooler}.weight`, [config.hiddenSize, config.hiddenSize]],
-    [`${pooler}.bias`, [config.hiddenSize]],
-  ]);
-  const found = new Map<string, FloatTensor>();
-  for (const [name, shape] of [...family.tensors(config), ...optional]) {
-    const tensor = find(name);
-    if (!tensor) {
-      if (optional.has(name)) continue;
-      throw new VeneerError('invalid_artifact', `model.safetensors: tensor ${name} is missing`);
-    }
-    if (tensor.shape.join() !== shape.join())
-      throw new VeneerError(
-        'invalid_artifact',
-        `model.safetensors: tensor ${name} has shape [${tensor.shape}], but config.json says [${shape}]`,
-      );
-    if (!['F32', 'F16', 'BF16'].includes(tensor.dtype))
-      throw new VeneerError(
-        'invalid_artifact',
-        `model.safetensors: tensor ${name} is ${tensor.dtype}, expected floats`,
-      );
-    const data = float32(tensor);
-    if (!data.every(Number.isFinite))
-      throw new VeneerError(
-        'invalid_artifact',
-        `model.safetensors: tensor ${name} holds a value that is not finite`,
-      );
-    found.set(name, { shape, data });
-  }
-  return found;
-}
-
 /** The weights file in a precision. The pooler stays float32: it is computed once a row. */
 function storedWeights(
   tensors: ReadonlyMap<string, FloatTensor>,
@@ -194,6 +147,7 @@ function shiftedBiases(
   const { module } = familyNames(config.family);
   const shift = activationShift(config);
   const shifted = new Map<string, Float32Array>();
+  if (shift === null) return shifted;
   for (let layer = 0; layer < config.layers; layer++) {
     const path = module(layer, 'd');
     const { data: quantized, scales } = quantizeRows(tensors.get(`${path}.weight`)!.data, config.hiddenSize);
@@ -205,32 +159,4 @@ function shiftedBiases(
     shifted.set(`${path}.bias`, bias);
   }
   return shifted;
-}
-
-/** `mean` where sentence-transformers' 1_Pooling/config.json says so, else the first token. */
-async function poolingOf(directory: string): Promise<'mean' | 'cls'> {
-  const path = join(directory, '1_Pooling', 'config.json');
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return isThere && (await readJson(path)).pooling_mode_mean_tokens === true ? 'mean' : 'cls';
-}
-
-async function readSource(path: string): Promise<Uint8Array> {
-  return readFile(path).catch(error => {
-    throw new VeneerError('invalid_artifact', `${path}: cannot be read (${error.code})`, { cause: error });
-  });
-}
-
-async function readJson(path: string): Promise<Record<string, unknown>> {
-  const text = new TextDecoder().decode(await readSource(path));
-  try {
-    const json: unknown = JSON.parse(text);
-    if (typeof json === 'object' && json !== null && !Array.isArray(json))
-      return json as Record<string, unknown>;
-  } catch (error) {
-    throw new VeneerError('invalid_artifact', `${path}: ${(error as Error).message}`, { cause: error });
-  }
-  throw new VeneerError('invalid_artifact', `${path}: is no JSON object`);
 }

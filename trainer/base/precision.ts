@@ -25,8 +25,9 @@ export interface LinearSite {
   shift: number | null;
 }
 
-/** x that comes out of an activation has a lowest value: GELU's is -0.17. */
-export function activationShift({ activation }: EncoderConfig): number {
+/** x that comes out of an activation has a lowest value: GELU's is -0.17. Null where it is multiplied by a gate. */
+export function activationShift({ activation, gated }: EncoderConfig): number | null {
+  if (gated) return null;
   return activation === 'gelu' ? 0.17 : 0;
 }
 

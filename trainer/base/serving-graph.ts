@@ -3,6 +3,7 @@
  * tenants. Input names and shapes are what functions/engine/batch.ts feeds.
  */
 import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
+import { familyNames } from '../../functions/artifacts/modules.ts';
 import { loraPacks, scaleInput } from '../../functions/engine/packs.ts';
 import {
   headKinds,
@@ -105,7 +106,9 @@ function perRowHead({ g, config, variant: { head, form } }: PerRow, hidden: Valu
   };
   if (head === 'token') return linear(rows, 'head', 'C');
   const pooled = g.matmul(g.input('pooling', ['B', 1, 'S']), rows);
-  return linear(head === 'pooled-dense' ? g.tanh(linear(pooled, 'dense', width)) : pooled, 'head', 'C');
+  if (head === 'pooled') return linear(pooled, 'head', 'C');
+  const { activation } = familyNames(config.family).head;
+  return linear(g[activation](linear(pooled, 'dense', width)), 'head', 'C');
 }
 
 function servingGraph({ g, config, variant, precision }: PerRow): Value {

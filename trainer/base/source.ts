@@ -10,10 +10,10 @@ import { sha256 } from '../../functions/artifacts/digest.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { BaseSource } from './build.ts';
 import { type CatalogEntry, catalog } from './catalog.ts';
+import { poolingFile, requiredFiles } from './source-files.ts';
 
 const run = promisify(execFile);
-const required = ['config.json', 'tokenizer.json', 'model.safetensors'];
-const optional = ['1_Pooling/config.json'];
+const required: readonly string[] = requiredFiles;
 const connectTimeoutMs = 5_000;
 const downloadTimeoutMs = 600_000;
 
@@ -97,7 +97,7 @@ async function checkDigests(directory: string, entry: CatalogEntry, location: st
 
 async function fromHub(id: string, folder: string): Promise<string> {
   const endpoint = process.env.HF_ENDPOINT ?? 'https://huggingface.co';
-  for (const file of [...required, ...optional]) {
+  for (const file of [...required, poolingFile]) {
     const body = await fetchFile(`${endpoint}/${id}/resolve/main/${file}`);
     if (!body && required.includes(file)) throw new VeneerError('not_found', `${id} has no ${file}`);
     if (!body) continue;

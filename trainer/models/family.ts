@@ -6,16 +6,20 @@ import type { EncoderConfig, TargetModule } from '../../functions/artifacts/mani
 import type { Graph } from '../graph/graph.ts';
 import type { Value } from '../graph/value.ts';
 
-/** Inputs of every encoder graph. B rows, S tokens with special tokens and padding. */
+/** Inputs that encoder graphs can read (functions/engine/batch.ts). B rows, S tokens with special tokens and padding. */
 export interface EncoderInputs {
   /** int32 [B, S] */
   inputIds: Value;
-  /** int32 [B, S] */
+  /** int32 [B, S]; for families with more than one token type. */
   tokenTypeIds: Value;
   /** int32 [S] */
   positionIds: Value;
   /** float32 [B, 1, 1, S]: 0 for a token, a large negative number for padding. Added to attention scores. */
   attentionBias: Value;
+  /** int32 [S, S]: the bucket of the distance from a query to a key; for families with a relative bias. */
+  relativeBuckets: Value;
+  /** float32 [1, 1, S, S]: 0 for keys near a query, a large negative number beyond; for families with local layers. */
+  localBias: Value;
 }
 
 /**
@@ -45,12 +49,26 @@ export type Lookup = (args: {
 export const tableLookup: Lookup = ({ g, name, rows, width, indices }) =>
   g.gather(g.weight(name, [rows, width]), indices);
 
+/** A tensor that a checkpoint does not hold under its name: so many rows of one that it does hold, or values of our own. */
+export type MadeTensor = { rowsOf: string; from: number; total: number } | { values: () => Float32Array };
+
+/** Target modules that the Hugging Face model has as one linear layer, one below the other. */
+export interface FusedModules {
+  modules: readonly TargetModule[];
+  path(layer: number): string;
+}
+
 export interface Family {
   name: string;
   /** @throws VeneerError `invalid_artifact` naming the field of config.json that is missing or not supported. */
   readConfig(config: Record<string, unknown>): EncoderConfig;
+  /** The config as config.json has it, for exports. */
+  writeConfig(config: EncoderConfig): Record<string, unknown>;
   /** Tensors the encoder needs, by name without the task prefix, with their shapes. */
   tensors(config: EncoderConfig): Map<string, readonly number[]>;
+  /** Those of them that are made when a base is built. */
+  made?(config: EncoderConfig): Map<string, MadeTensor>;
+  fused?: FusedModules;
   /** Names of the tables that `lookup` is asked for with role `table`. */
   largeTables: readonly string[];
   /** Final hidden states [B*S, hidden]. */
@@ -65,11 +83,14 @@ export interface EncodeArguments {
   lookup: Lookup;
 }
 
+/** An engine is fed those that the graph reads. */
 export function encoderInputs(g: Graph): EncoderInputs {
   return {
     inputIds: g.input('input_ids', ['B', 'S'], 'int32'),
     tokenTypeIds: g.input('token_type_ids', ['B', 'S'], 'int32'),
     positionIds: g.input('position_ids', ['S'], 'int32'),
     attentionBias: g.input('attention_bias', ['B', 1, 1, 'S']),
+    relativeBuckets: g.input('relative_buckets', ['S', 'S'], 'int32'),
+    localBias: g.input('local_bias', [1, 1, 'S', 'S']),
   };
 }

@@ -3,10 +3,10 @@
  * the adapter compute something that is not W x + alpha / rank * B A x is refused. Fields: PEFT's LoraConfig.
  */
 import * as z from 'zod';
-import { type EncoderConfig, type TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
-import { familyNames } from '../../functions/artifacts/modules.ts';
+import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
+import { peftLayers } from './layers.ts';
 
 export const peftFiles = { config: 'adapter_config.json', tensors: 'adapter_model.safetensors' } as const;
 
@@ -62,8 +62,8 @@ export interface PeftAdapter {
   alpha: number;
   /** Whether PEFT's model for this task_type passes all token types as 0 (PeftModelForQuestionAnswering.forward, 0.21). */
   dropsTokenTypes: boolean;
-  /** Whether PEFT adapts this layer; undefined where that takes Python's regular expressions to tell. */
-  targets(layer: number, module: TargetModule): boolean | undefined;
+  /** Whether PEFT adapts this layer, by number and name; undefined where that takes Python's regular expressions to tell. */
+  targets(layer: number, path: string): boolean | undefined;
 }
 
 /** @param what The file's path, for messages. */
@@ -113,7 +113,7 @@ function saysNothing(value: unknown): boolean {
   return !value || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
-/** Only question answering has a head of another name, so that it can be told without task_type, as `write.ts` leaves it. */
+/** Where the head's name tells the task, it can be told without task_type, as `write.ts` leaves it. */
 function taskOf(
   { task_type: taskType, modules_to_save: whole }: z.infer<typeof PeftConfig>,
   bad: (problem: string) => VeneerError,
@@ -121,6 +121,7 @@ function taskOf(
   const found = Object.entries(taskTypes).find(([, type]) => type === taskType);
   if (found) return found[0] as TaskName;
   if (!taskType && whole?.includes('qa_outputs')) return 'question-answering';
+  if (!taskType && whole?.includes('classifier.out_proj')) return 'classification';
   throw bad(`task_type ${taskType ?? 'is not given'}: it must be ${Object.values(taskTypes).join(', ')}`);
 }
 
@@ -129,7 +130,6 @@ function targetsOf(
   { family, layers }: EncoderConfig,
   bad: (problem: string) => VeneerError,
 ): PeftAdapter['targets'] {
-  const { prefix, module: pathOf } = familyNames(family);
   const chosen = peft.layers_to_transform ?? undefined;
   const chosenLayers = chosen === undefined ? undefined : [chosen].flat();
   const beyond = chosenLayers?.find(layer => layer < 0 || layer >= layers);
@@ -137,20 +137,20 @@ function targetsOf(
     throw bad(`layers_to_transform has ${beyond}, the base has layers 0 to ${layers - 1}`);
   const included = matcher(peft.target_modules);
   const excluded = matcher(peft.exclude_modules ?? []);
+  const first = peftLayers(family, 0);
   if (Array.isArray(peft.target_modules))
     for (const target of peft.target_modules) {
       const only = matcher([target]);
       const known = Array.from({ length: layers }, (_, layer) =>
-        targetModules.some(module => only(`${prefix}.${pathOf(layer, module)}`)),
+        peftLayers(family, layer).some(({ path }) => only(path)),
       ).some(Boolean);
       if (!known)
         throw bad(
-          `target_modules has ${target}, which cannot be served: only ${targetModules.map(module => pathOf(0, module)).join(', ')} and their likes in other layers`,
+          `target_modules has ${target}, which cannot be served: only ${first.map(({ path }) => path.slice(path.indexOf('.') + 1)).join(', ')} and their likes in other layers`,
         );
     }
-  return (layer, module) => {
+  return (layer, path) => {
     if (chosenLayers && !chosenLayers.includes(layer)) return false;
-    const path = `${prefix}.${pathOf(layer, module)}`;
     const [inside, outside] = [included(path), excluded(path)];
     if (inside === false || outside === true) return false;
     return inside === undefined || outside === undefined ? undefined : true;

@@ -1,5 +1,5 @@
 /**
- * The config.json beside a PEFT adapter: labels as transformers writes them and, where we exported it, what a BERT task model
+ * The config.json beside a PEFT adapter: labels as transformers writes them and, where we exported it, what a task model
  * has no field for.
  */
 import { stat } from 'node:fs/promises';
@@ -13,9 +13,9 @@ import { parseJson } from '../data/json.ts';
 /** Field `veneer` of config.json. */
 export const ExportedFields = z.object({
   head: Head,
-  maxLength: z.int(),
-  stride: z.int(),
-  unanswerable: z.boolean(),
+  maxLength: z.int().optional(),
+  stride: z.int().optional(),
+  unanswerable: z.boolean().optional(),
 });
 export type ExportedFields = z.infer<typeof ExportedFields>;
 

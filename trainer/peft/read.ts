@@ -16,6 +16,7 @@ import { readWeight, readWeightsFile } from '../weights.ts';
 import { windowOptions } from '../window-options.ts';
 import { peftFiles, readPeftConfig } from './config.ts';
 import { peftLabels, readModelConfig } from './model-config.ts';
+import { headModules, importedHead } from './task-models.ts';
 import { openPeftTensors, takeHead, takeLora } from './tensors.ts';
 
 /** What PEFT's files do not say. */
@@ -66,9 +67,9 @@ export async function readPeftDirectory(
   const model = await readModelConfig(paths.model);
   const file = await readTensorsFile(directory);
   const task = trainingTasks[peft.task];
-  // Transformers' task models of this family pool the first token through the pooler.
-  const head = model.veneer?.head ?? task.head('cls');
-  if (head.kind !== task.head('cls').kind)
+  const usual = task.head('cls');
+  const head = importedHead(config.family, { stated: model.veneer?.head, usual, where: paths.model });
+  if (head.kind !== usual.kind)
     throw new VeneerError(
       'invalid_artifact',
       `${paths.model}: veneer.head: a ${head.kind} head is none of ${peft.task}`,
@@ -109,7 +110,7 @@ export async function readPeftDirectory(
     training: { config: {}, seed: 0, engine: 'peft', dataset: sha256(file) },
     files: { 'adapter.safetensors': { sha256: sha256(bytes), bytes: bytes.length } },
   };
-  if (peft.dropsTokenTypes)
+  if (peft.dropsTokenTypes && config.tokenTypes > 1)
     log(
       'warning: PEFT drops token_type_ids under task_type QUESTION_ANS. If it was trained so, it never saw them; it is served with them (1 for the context), and may answer otherwise than there',
     );
@@ -135,15 +136,19 @@ async function readTensorsFile(directory: string): Promise<Uint8Array> {
 }
 
 async function poolerOf(store: Store, base: BaseManifest, cacheDir: string) {
-  const { pooler } = familyNames(base.config.family);
+  const { family } = base.config;
+  const { prefix, pooler, head } = familyNames(family);
+  const refuse = (problem: string) =>
+    new VeneerError(
+      'invalid_artifact',
+      `the adapter does not train ${problem}: train again with modules_to_save=${JSON.stringify(headModules(family))}`,
+    );
+  if (head.dense !== `${prefix}.${pooler}`) throw refuse(`${head.dense}, which is no part of a base`);
   const weights = await readWeightsFile(await baseFile(store, base.name, base.trainingWeights, cacheDir));
   const [weight, bias] = [
     await readWeight(weights, `${pooler}.weight`),
     await readWeight(weights, `${pooler}.bias`),
   ];
   if (weight && bias) return { weight, bias };
-  throw new VeneerError(
-    'invalid_artifact',
-    `the adapter does not train the pooler, and base ${base.name} has none: train again with modules_to_save=["classifier", "pooler"]`,
-  );
+  throw refuse(`the pooler, and base ${base.name} has none`);
 }

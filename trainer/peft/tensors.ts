@@ -1,11 +1,12 @@
 /** PEFT's adapter_model.safetensors as the float tensors of an adapter, under our names, with every layer filled. */
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import { type EncoderConfig, type TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
-import { headNames, loraNames, moduleWidths } from '../../functions/artifacts/modules.ts';
+import { headNames, loraNames, loraNamesOf, moduleWidths } from '../../functions/artifacts/modules.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { float32, readSafetensors, type Tensor } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { PeftAdapter } from './config.ts';
+import { type PeftLayer, peftLayers } from './layers.ts';
 
 /** Tensors that wait to be taken, by name, each once. */
 export interface PeftTensors {
@@ -64,32 +65,44 @@ export function openPeftTensors(file: Uint8Array, what: string): PeftTensors {
 
 /**
  * The LoRA pairs, and the modules that have one in some layer. A layer that PEFT leaves alone gets zeros, which change
- * nothing.
+ * nothing. Modules that the task model has fused share its A, and have their rows of its B.
  */
 export function takeLora(
   source: PeftTensors,
   { rank, targets }: PeftAdapter,
   config: EncoderConfig,
 ): { tensors: Map<string, FloatTensor>; modules: TargetModule[] } {
-  const isAdapted = (layer: number, module: TargetModule) => {
-    const names = loraNames(config.family, layer, module);
-    return targets(layer, module) ?? (source.has(names.a) || source.has(names.b));
+  const isAdapted = (layer: number, { path }: PeftLayer) => {
+    const names = loraNamesOf(path);
+    return targets(layer, path) ?? (source.has(names.a) || source.has(names.b));
   };
-  const layers = Array.from({ length: config.layers }, (_, layer) => layer);
-  const modules = targetModules.filter(module => layers.some(layer => isAdapted(layer, module)));
+  const layers = Array.from({ length: config.layers }, (_, layer) => peftLayers(config.family, layer));
+  const adapted = new Set(
+    layers.flatMap((parts, layer) =>
+      parts.filter(part => isAdapted(layer, part)).flatMap(part => part.modules),
+    ),
+  );
   const tensors = new Map<string, FloatTensor>();
-  for (const layer of layers)
-    for (const module of modules) {
-      const names = loraNames(config.family, layer, module);
-      const widths = moduleWidths(config, module);
-      const adapted = isAdapted(layer, module);
-      for (const [name, shape] of [
-        [names.a, [rank, widths.in]],
-        [names.b, [widths.out, rank]],
-      ] as const)
-        tensors.set(name, adapted ? source.take(name, shape) : zeros(shape));
+  layers.forEach((parts, layer) => {
+    for (const part of parts.filter(({ modules }) => modules.some(module => adapted.has(module)))) {
+      const names = loraNamesOf(part.path);
+      const widths = part.modules.map(module => moduleWidths(config, module));
+      const rows = widths.reduce((sum, { out }) => sum + out, 0);
+      const take = (name: string, shape: readonly [number, number]) =>
+        isAdapted(layer, part) ? source.take(name, shape) : zeros(shape);
+      const a = take(names.a, [rank, widths[0]!.in]);
+      const b = take(names.b, [rows, rank]);
+      let from = 0;
+      part.modules.forEach((module, i) => {
+        const { out } = widths[i]!;
+        const own = loraNames(config.family, layer, module);
+        tensors.set(own.a, a);
+        tensors.set(own.b, { shape: [out, rank], data: b.data.slice(from * rank, (from + out) * rank) });
+        from += out;
+      });
     }
-  return { tensors, modules };
+  });
+  return { tensors, modules: targetModules.filter(module => adapted.has(module)) };
 }
 
 function zeros(shape: readonly [number, number]): FloatTensor {

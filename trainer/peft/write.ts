@@ -1,27 +1,15 @@
-/** An adapter as the files of a directory that PEFT loads over transformers' BERT task models, with the same logits. */
+/** An adapter as the files of a directory that PEFT loads over transformers' task models, with the same logits. */
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import { canonicalJson } from '../../functions/artifacts/digest.ts';
-import type {
-  AdapterManifest,
-  BaseManifest,
-  EncoderConfig,
-  Head,
-} from '../../functions/artifacts/manifests.ts';
-import { familyNames } from '../../functions/artifacts/modules.ts';
-import type { TaskName } from '../../functions/artifacts/names.ts';
+import type { AdapterManifest, BaseManifest, Head } from '../../functions/artifacts/manifests.ts';
+import { familyNames, outputName } from '../../functions/artifacts/modules.ts';
 import { writeSafetensors } from '../../functions/artifacts/safetensors.ts';
-import { VeneerError } from '../../functions/error.ts';
 import { catalog } from '../base/catalog.ts';
+import { familyOf } from '../models/families.ts';
 import { peftFiles, taskTypes } from './config.ts';
 import type { ExportedFields } from './model-config.ts';
 import { readmeOf } from './readme.ts';
-
-/** Transformers' classes of BERT task models. */
-export const modelClasses: Record<TaskName, string> = {
-  classification: 'BertForSequenceClassification',
-  'sequence-labeling': 'BertForTokenClassification',
-  'question-answering': 'BertForQuestionAnswering',
-};
+import { exportedModels, modelClass, type TaskModels } from './task-models.ts';
 
 export interface PeftExport {
   files: Map<string, Uint8Array>;
@@ -36,15 +24,14 @@ export function peftExport(
   tensors: ReadonlyMap<string, FloatTensor>,
 ): PeftExport {
   const { family } = base.config;
-  if (family !== 'bert')
-    throw new VeneerError('usage', `adapters of ${family} bases cannot be exported yet, only of bert`);
+  const models = exportedModels(family);
   const { task, head, labels, maxLength, stride, unanswerable } = manifest;
-  const model = modelClasses[task];
+  const model = modelClass(models, task);
   const source = hubName(base);
   const headNote = headNoteOf(head, model);
   const veneer: ExportedFields = { head, maxLength, stride, unanswerable };
   const modelConfig = {
-    ...transformersConfig(base.config),
+    ...familyOf(family).writeConfig(base.config),
     architectures: [model],
     id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
@@ -54,9 +41,14 @@ export function peftExport(
     files: new Map([
       [peftFiles.tensors, tensorsFile(tensors)],
       ['config.json', canonicalJson(modelConfig)],
-      ['README.md', new TextEncoder().encode(readmeOf({ manifest, model, source, headNote }))],
+      [
+        'README.md',
+        new TextEncoder().encode(
+          readmeOf({ manifest, config: base.config, models, model, source, headNote }),
+        ),
+      ],
       // Last: what has it is whole.
-      [peftFiles.config, canonicalJson(peftConfig(manifest, family, source))],
+      [peftFiles.config, canonicalJson(peftConfig(manifest, { family, models, source }))],
     ]),
     ...(headNote === undefined
       ? {}
@@ -81,14 +73,24 @@ function tensorsFile(tensors: ReadonlyMap<string, FloatTensor>): Uint8Array {
   );
 }
 
-function peftConfig({ task, lora, head }: AdapterManifest, family: string, source: string | null) {
+interface PeftConfigArguments {
+  family: string;
+  models: TaskModels;
+  source: string | null;
+}
+
+function peftConfig({ task, lora, head }: AdapterManifest, { family, models, source }: PeftConfigArguments) {
   const { prefix, module: pathOf } = familyNames(family);
-  const modules = lora.targetModules.map(module => pathOf(0, module).replace('encoder.layer.0.', ''));
-  const output = task === 'question-answering' ? 'qa_outputs' : 'classifier';
+  const escaped = (name: string) => name.replaceAll('.', '\\.');
+  const paths = lora.targetModules.map(module => pathOf(0, module).split('.0.') as [string, string]);
+  const output = outputName(family, task);
+  const whole = head.kind === 'pooled' && head.dense ? models.head : [output];
+  // Without a task_type PEFT passes everything on and trains whole what it is told: its model for QUESTION_ANS drops
+  // token_type_ids, that for SEQ_CLS wants all of `classifier`, of which a plain head has the last layer only.
+  const untyped = task === 'question-answering' || whole.includes('classifier.out_proj');
   return {
     peft_type: 'LORA',
-    // PEFT's model for QUESTION_ANS drops token_type_ids; without a task_type it passes everything on.
-    task_type: task === 'question-answering' ? null : taskTypes[task],
+    task_type: untyped ? null : taskTypes[task],
     base_model_name_or_path: source,
     inference_mode: true,
     r: lora.rank,
@@ -96,8 +98,8 @@ function peftConfig({ task, lora, head }: AdapterManifest, family: string, sourc
     lora_dropout: 0,
     bias: 'none',
     // An expression for whole names: as an ending, output.dense would mean attention.output.dense as well.
-    target_modules: `${prefix}\\.encoder\\.layer\\.\\d+\\.(${modules.map(name => name.replaceAll('.', '\\.')).join('|')})`,
-    modules_to_save: head.kind === 'pooled' && head.dense ? [output, 'pooler'] : [output],
+    target_modules: `${escaped(`${prefix}.${paths[0]![0]}`)}\\.\\d+\\.(${paths.map(([, name]) => escaped(name)).join('|')})`,
+    modules_to_save: whole,
   };
 }
 
@@ -105,19 +107,4 @@ function peftConfig({ task, lora, head }: AdapterManifest, family: string, sourc
 function hubName({ source: { location } }: BaseManifest): string | null {
   if (location.startsWith('hub:')) return location.slice('hub:'.length);
   return Object.values(catalog).find(entry => location === `package:${entry.package}`)?.hub ?? null;
-}
-
-export function transformersConfig(config: EncoderConfig) {
-  return {
-    model_type: config.family,
-    hidden_size: config.hiddenSize,
-    num_hidden_layers: config.layers,
-    num_attention_heads: config.heads,
-    intermediate_size: config.intermediateSize,
-    vocab_size: config.vocabularySize,
-    max_position_embeddings: config.maxPositions,
-    type_vocab_size: config.tokenTypes,
-    layer_norm_eps: config.layerNormEpsilon,
-    hidden_act: config.activation,
-  };
 }
