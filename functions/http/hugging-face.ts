@@ -22,10 +22,13 @@ function huggingFaceRoute(forms: Forms) {
         description: 'What the task of the adapter takes. Of several, one that is bad refuses all.',
         anyOf: ofTask('inputsName'),
       }),
-      parameters: z.unknown().openapi({
-        description: 'What the transformers pipeline for the task takes.',
-        anyOf: ofTask('pipelineParametersName'),
-      }),
+      parameters: z
+        .unknown()
+        .optional()
+        .openapi({
+          description: 'What the transformers pipeline for the task takes.',
+          anyOf: ofTask('pipelineParametersName'),
+        }),
     })
     .openapi({ required: ['inputs'] });
   const Answer = z.array(z.unknown()).or(z.looseObject({})).openapi({

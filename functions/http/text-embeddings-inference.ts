@@ -28,22 +28,36 @@ const inputOf = ([text, pair]: readonly string[]): ClassificationInput => ({
   ...(pair === undefined ? {} : { pair }),
 });
 
+type Given = readonly (string | string[])[];
+const isPair = (given: Given) => given.length <= 2 && given.every(each => typeof each === 'string');
+const isBatch = (given: Given): given is string[][] => given.every(each => typeof each !== 'string');
+
 function requestOf({ maxInputs, maxTextLength }: Limits) {
   const text = z.string().max(maxTextLength);
   const pair = z.array(text).min(1).max(2);
+  const expected = {
+    error: `expected a text, [text, text_pair], or a batch of 1 to ${maxInputs}: [[text], [text, text_pair]]`,
+  };
   return z.looseObject({
     inputs: z
-      .union([text, pair, z.array(pair).min(1).max(maxInputs)], {
-        error: `expected a text, [text, text_pair], or a batch of 1 to ${maxInputs}: [[text], [text, text_pair]]`,
-      })
+      .union(
+        [
+          text,
+          z
+            .array(z.union([text, pair]))
+            .min(1)
+            .max(maxInputs),
+        ],
+        expected,
+      )
+      .refine(given => typeof given === 'string' || isPair(given) || isBatch(given), expected)
       .transform(given => {
-        if (typeof given === 'string') return { many: false, inputs: [{ text: given }] };
-        const pairs = given.filter(each => typeof each !== 'string');
-        return pairs.length > 0
-          ? { many: true, inputs: pairs.map(inputOf) }
-          : { many: false, inputs: [inputOf(given as string[])] };
+        if (typeof given !== 'string' && isBatch(given)) return { many: true, inputs: given.map(inputOf) };
+        return { many: false, inputs: [inputOf(typeof given === 'string' ? [given] : (given as string[]))] };
       })
-      .openapi('PredictInputs'),
+      .openapi('PredictInputs', {
+        description: 'A text, `[text, text_pair]`, or a batch `[[text], [text, text_pair]]`.',
+      }),
     raw_scores: z.boolean().nullish().openapi({ description: 'Whether scores are logits.' }),
     truncate: z.boolean().nullish().openapi({
       description:
