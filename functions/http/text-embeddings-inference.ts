@@ -28,33 +28,29 @@ const inputOf = ([text, pair]: readonly string[]): ClassificationInput => ({
   ...(pair === undefined ? {} : { pair }),
 });
 
-type Given = readonly (string | string[])[];
-const isPair = (given: Given) => given.length <= 2 && given.every(each => typeof each === 'string');
-const isBatch = (given: Given): given is string[][] => given.every(each => typeof each !== 'string');
+const isText = (each: string | string[]) => typeof each === 'string';
+const isBatch = (given: (string | string[])[]): given is string[][] => !given.some(isText);
 
 function requestOf({ maxInputs, maxTextLength }: Limits) {
   const text = z.string().max(maxTextLength);
   const pair = z.array(text).min(1).max(2);
+  const several = z
+    .array(z.union([text, pair]))
+    .min(1)
+    .max(Math.max(2, maxInputs));
   const expected = {
     error: `expected a text, [text, text_pair], or a batch of 1 to ${maxInputs}: [[text], [text, text_pair]]`,
   };
   return z.looseObject({
     inputs: z
-      .union(
-        [
-          text,
-          z
-            .array(z.union([text, pair]))
-            .min(1)
-            .max(maxInputs),
-        ],
-        expected,
+      .union([text, several], expected)
+      .transform(given => (typeof given === 'string' ? [given] : given))
+      .refine(given => isBatch(given) || (given.length <= 2 && given.every(isText)), expected)
+      .transform(given =>
+        isBatch(given)
+          ? { many: true, inputs: given.map(inputOf) }
+          : { many: false, inputs: [inputOf(given as string[])] },
       )
-      .refine(given => typeof given === 'string' || isPair(given) || isBatch(given), expected)
-      .transform(given => {
-        if (typeof given !== 'string' && isBatch(given)) return { many: true, inputs: given.map(inputOf) };
-        return { many: false, inputs: [inputOf(typeof given === 'string' ? [given] : (given as string[]))] };
-      })
       .openapi('PredictInputs', {
         description: 'A text, `[text, text_pair]`, or a batch `[[text], [text, text_pair]]`.',
       }),
