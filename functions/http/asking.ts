@@ -1,14 +1,23 @@
 /** What every prediction does around its question: the base and the adapter, the time it takes, the headers of the answer. */
 import type { Context } from 'hono';
 import type { ResidentAdapter } from '../artifacts/adapter.ts';
+import type { Base } from '../base.ts';
+import type { RunOptions } from '../engine/engine.ts';
 import type { Usage } from '../predict.ts';
-import { startStopwatch } from '../timed.ts';
+import { startStopwatch, type Timed } from '../timed.ts';
 import type { RequestEnv } from './context.ts';
 import { runOptions } from './run-options.ts';
 import type { Services } from './services.ts';
-import type { Asking } from './tasks/form.ts';
 
 export type AskingServices = Pick<Services, 'adapters' | 'base' | 'limits'>;
+
+/** What a question is put to. */
+export interface Asking {
+  base: Base;
+  adapter: ResidentAdapter;
+  run: RunOptions;
+  timed: Timed;
+}
 
 export async function ask<Answered extends { usage: Usage }>(
   c: Context<RequestEnv>,

@@ -3,27 +3,17 @@
  * `taskForm`, and one line in forms.ts.
  */
 import { z } from '@hono/zod-openapi';
-import type { ResidentAdapter } from '../../artifacts/adapter.ts';
 import type { AdapterManifest } from '../../artifacts/manifests.ts';
 import type { TaskName } from '../../artifacts/names.ts';
-import type { Base } from '../../base.ts';
-import type { RunOptions } from '../../engine/engine.ts';
 import { VeneerError } from '../../error.ts';
 import { predict, type Usage } from '../../predict.ts';
 import type { Encoded, Task } from '../../tasks/task.ts';
-import type { Timed } from '../../timed.ts';
+import type { Asking } from '../asking.ts';
 import { InvalidFields } from '../issues.ts';
 import type { Limits } from '../services.ts';
 import type { Parameters } from './parameters.ts';
 import type { Pipeline, PipelineQuestion } from './pipeline.ts';
 import { type RefusedInput, refusedInput } from './refused-input.ts';
-
-export interface Asking {
-  base: Base;
-  adapter: ResidentAdapter;
-  run: RunOptions;
-  timed: Timed;
-}
 
 export interface Answered {
   /** In the order of the inputs. */

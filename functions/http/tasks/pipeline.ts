@@ -7,7 +7,7 @@ import type { AdapterManifest } from '../../artifacts/manifests.ts';
 import { predict, type Usage } from '../../predict.ts';
 import type { Encoded, Task } from '../../tasks/task.ts';
 import type { WindowOptions } from '../../tasks/windows.ts';
-import type { Asking } from './form.ts';
+import type { Asking } from '../asking.ts';
 
 /** Asks inputs that are past their schema. */
 export type PipelineQuestion = (asking: Asking) => Promise<{ answer: unknown; usage: Usage }>;
