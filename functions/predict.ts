@@ -7,12 +7,13 @@ import type { Base } from './base.ts';
 import type { RunOptions } from './engine/engine.ts';
 import { VeneerError } from './error.ts';
 import type { Encoded, Task, TaskContext } from './tasks/task.ts';
+import type { WindowOptions } from './tasks/windows.ts';
 import { type Timed, untimed } from './timed.ts';
 
 export interface Usage {
   /** Tokens computed, special tokens counted, padding not. */
   tokens: number;
-  /** Windows of each input: 1, or more for a long text. */
+  /** Windows of each input: 1, or more for a long text; 0 where the input was refused. */
   windows: number[];
 }
 
@@ -27,6 +28,10 @@ export interface PredictArguments<Input, Output, Form extends Encoded, Options> 
   task: Task<Input, Output, Form, Options>;
   inputs: readonly Input[];
   options: Options;
+  /** Where a text is cut, if not as in training. */
+  windows?: Partial<WindowOptions> | undefined;
+  /** What stands in the place of an input that does not fit. Left out: the first of them fails them all. */
+  refused?: ((error: VeneerError) => Output) | undefined;
   /** Whose turn it is, and when to give up. */
   run?: RunOptions;
   timed?: Timed;
@@ -39,6 +44,8 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   task,
   inputs,
   options,
+  windows,
+  refused,
   run,
   timed = untimed,
 }: PredictArguments<Input, Output, Form, Options>): Promise<Predictions<Output>> {
@@ -50,9 +57,19 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
     labels: manifest.labels,
     maxLength: manifest.maxLength,
     stride: manifest.stride,
+    ...windows,
   };
-  const encoded = await timed('tokenize', async () => inputs.map(input => task.encode(input, context)));
-  const rows = encoded.flatMap(({ windows }) => windows.map(window => ({ window, adapter })));
+  const encode = (input: Input): { form: Form } | { refusal: Output } => {
+    try {
+      return { form: task.encode(input, context) };
+    } catch (error) {
+      if (!refused || !(error instanceof VeneerError)) throw error;
+      return { refusal: refused(error) };
+    }
+  };
+  const encoded = await timed('tokenize', async () => inputs.map(encode));
+  const windowsOf = (each: (typeof encoded)[number]) => ('form' in each ? each.form.windows : []);
+  const rows = encoded.flatMap(each => windowsOf(each).map(window => ({ window, adapter })));
   const logits = await timed('run', () => engine.run(rows, run));
   if (!logits.every(row => row.every(Number.isFinite)))
     throw new VeneerError(
@@ -61,17 +78,18 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
     );
   const outputs = await timed('decode', async () => {
     let next = 0;
-    return encoded.map(form => {
+    return encoded.map(each => {
+      if (!('form' in each)) return each.refusal;
       const first = next;
-      next += form.windows.length;
-      return task.decode(form, logits.slice(first, next), context, options);
+      next += each.form.windows.length;
+      return task.decode(each.form, logits.slice(first, next), context, options);
     });
   });
   return {
     outputs,
     usage: {
       tokens: rows.reduce((sum, { window }) => sum + window.ids.length, 0),
-      windows: encoded.map(({ windows }) => windows.length),
+      windows: encoded.map(each => windowsOf(each).length),
     },
   };
 }

@@ -14,6 +14,7 @@ import { renderProblem } from './problem.ts';
 import { requestId } from './request-id.ts';
 import type { Services } from './services.ts';
 import { taskForms } from './tasks/forms.ts';
+import { addTextEmbeddingsInference } from './text-embeddings-inference.ts';
 
 export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   const app = new OpenAPIHono<RequestEnv>({
@@ -28,7 +29,7 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   app.use(requestId);
 
   const forms = taskForms(services.limits);
-  const behindKey = ['/v1/*', '/models/*'];
+  const behindKey = ['/v1/*', '/models/*', '/predict/*'];
   app.on(['GET', 'POST'], behindKey, requireScope(openKeyring(services), 'predict'));
   app.on('POST', behindKey, jsonBody(services.limits.maxBodyBytes));
 
@@ -36,6 +37,7 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   addAdapters(app, services);
   for (const form of Object.values(forms)) addPrediction(app, form, services);
   addHuggingFace(app, forms, services);
+  addTextEmbeddingsInference(app, services);
   addOpenapi(app);
   return app;
 }

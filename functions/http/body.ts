@@ -26,7 +26,11 @@ async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxBytes: num
   const pieces: Uint8Array[] = [];
   let size = 0;
   const reader = stream?.getReader();
-  for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+  const next = () =>
+    reader?.read().catch(cause => {
+      throw new VeneerError('invalid_json', 'the body broke off: send all of it', { cause });
+    });
+  for (let read = await next(); read && !read.done; read = await next()) {
     size += read.value.length;
     if (size > maxBytes) {
       // Not awaited: a client that keeps sending must not delay its answer.

@@ -1,34 +1,39 @@
 /**
  * POST /models/{adapter}: the Hugging Face Inference shape, so that its official clients work unchanged. The adapter's
- * manifest says the task, and with it what `inputs` must be.
+ * manifest says the task, and with it what `inputs` and `parameters` must be.
  */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { TaskName } from '../artifacts/names.ts';
-import { startStopwatch } from '../timed.ts';
+import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
 import { InvalidFields } from './issues.ts';
 import { predictionProblems } from './predictions.ts';
-import { answer, needsKey, predictionHeaders, problems } from './responses.ts';
-import { runOptions } from './run-options.ts';
-import type { Services } from './services.ts';
+import { adapterInPath, answer, needsKey, predictionHeaders, problems } from './responses.ts';
 import type { TaskForm } from './tasks/form.ts';
-import { HuggingFaceParameters } from './tasks/parameters.ts';
 
 type Forms = Record<TaskName, TaskForm>;
 
 function huggingFaceRoute(forms: Forms) {
+  const ofTask = (name: 'inputsName' | 'pipelineParametersName') =>
+    Object.values(forms).map(form => ({ $ref: `#/components/schemas/${form[name]}` }));
   const Request = z
     .looseObject({
       inputs: z.unknown().openapi({
-        description: 'What the task of the adapter takes.',
-        anyOf: Object.values(forms).map(({ inputsName }) => ({ $ref: `#/components/schemas/${inputsName}` })),
+        description: 'What the task of the adapter takes. Of several, one that is bad refuses all.',
+        anyOf: ofTask('inputsName'),
       }),
-      parameters: HuggingFaceParameters.nullish(),
+      parameters: z
+        .unknown()
+        .optional()
+        .openapi({
+          description: 'What the transformers pipeline for the task takes.',
+          anyOf: ofTask('pipelineParametersName'),
+        }),
     })
     .openapi({ required: ['inputs'] });
   const Answer = z.array(z.unknown()).or(z.looseObject({})).openapi({
     description:
-      'Classification: [[{label, score}]]. Sequence labeling: [{entity_group, score, word, start, end}]. Question answering: {answer, score, start, end}, a list of them for top_k above 1.',
+      'Classification: [[{label, score}]]. Sequence labeling: [{entity_group, score, word, start, end}], or [{entity, score, index, word, start, end}] with the strategy none. Question answering: {answer, score, start, end}, or a list of several.',
   });
   return createRoute({
     method: 'post',
@@ -36,12 +41,7 @@ function huggingFaceRoute(forms: Forms) {
     tags: ['predictions'],
     security: needsKey,
     request: {
-      params: z.object({
-        adapter: z
-          .string()
-          .max(200)
-          .openapi({ description: 'An adapter reference, URL-encoded.', example: 'support' }),
-      }),
+      params: adapterInPath,
       body: { required: true, content: { 'application/json': { schema: Request } } },
     },
     responses: {
@@ -51,31 +51,20 @@ function huggingFaceRoute(forms: Forms) {
   });
 }
 
-export function addHuggingFace(
-  app: OpenAPIHono<RequestEnv>,
-  forms: Forms,
-  services: Pick<Services, 'adapters' | 'base' | 'limits'>,
-) {
+export function addHuggingFace(app: OpenAPIHono<RequestEnv>, forms: Forms, services: AskingServices) {
+  for (const { pipelineParametersName, pipelineParameters } of Object.values(forms))
+    app.openAPIRegistry.register(pipelineParametersName, pipelineParameters);
   app.openapi(huggingFaceRoute(forms), async c => {
     const { inputs, parameters } = c.req.valid('json');
-    const { timed, header } = startStopwatch();
-    const adapterReference = c.req.valid('param').adapter;
-    const [base, adapter] = await Promise.all([
-      timed('base', () => services.base()),
-      timed('adapter', () => services.adapters.get(c.get('tenant'), adapterReference)),
-    ]);
-    const form = forms[adapter.manifest.task];
-    const question = z.object({ inputs: form.inputs }).safeParse({ inputs });
-    if (!question.success) throw new InvalidFields(question.error.issues);
-    const { huggingFace } = await question.data.inputs.answer({
-      base,
-      adapter,
-      parameters: parameters ?? {},
-      run: runOptions(c, services.limits),
-      timed,
+    const answered = await ask(c, services, {
+      reference: c.req.valid('param').adapter,
+      question(asking) {
+        const form = forms[asking.adapter.manifest.task];
+        const parsed = form.pipeline.safeParse({ inputs, parameters: parameters ?? null });
+        if (!parsed.success) throw new InvalidFields(parsed.error.issues);
+        return parsed.data(asking);
+      },
     });
-    c.header('x-adapter-digest', adapter.digest);
-    c.header('server-timing', header());
-    return c.json(huggingFace as object);
+    return c.json(answered.answer as object);
   });
 }

@@ -17,8 +17,9 @@ const maxMessageLength = 200;
 export class InvalidFields extends VeneerError {
   readonly errors: FieldError[];
 
-  constructor(issues: readonly Issue[]) {
-    const errors = issues.flatMap(issue => fieldErrors(issue, [])).slice(0, maxErrors);
+  /** @param at Where in the body the issues' paths begin. */
+  constructor(issues: readonly Issue[], at: readonly PropertyKey[] = []) {
+    const errors = issues.flatMap(issue => fieldErrors(issue, at)).slice(0, maxErrors);
     super('invalid_request', errors.map(({ path, message }) => `${path}: ${message}`)[0] ?? 'wrong fields');
     this.errors = errors;
   }

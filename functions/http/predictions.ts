@@ -1,12 +1,11 @@
 /** POST /v1/<task>: one route a task. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { parseReference } from '../artifacts/names.ts';
-import { startStopwatch } from '../timed.ts';
+import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
-import { answer, keyProblems, needsKey, predictionHeaders, problems } from './responses.ts';
-import { runOptions } from './run-options.ts';
-import type { Services } from './services.ts';
+import { adapterReference, answer, keyProblems, needsKey, predictionHeaders, problems } from './responses.ts';
 import type { TaskForm } from './tasks/form.ts';
+import { RefusedInput } from './tasks/refused-input.ts';
 
 export const predictionProblems = [
   ...keyProblems,
@@ -23,23 +22,22 @@ export const predictionProblems = [
 const Usage = z
   .object({
     tokens: z.int().openapi({ description: 'Tokens computed, special tokens counted.' }),
-    windows: z.array(z.int()).openapi({ description: 'Windows of each input: more than 1 for a long text.' }),
+    windows: z.array(z.int()).openapi({
+      description: 'Windows of each input: more than 1 for a long text, 0 for one that was refused.',
+    }),
   })
   .openapi('Usage');
 
 export function predictionRoute({ name, inputs, parameters, output }: TaskForm) {
   const Request = z.strictObject({
-    model: z.string().max(200).openapi({
-      description: 'An adapter: `name` (its alias live), `name@alias` or `name@sha256:<digest>`.',
-      example: 'support@live',
-    }),
+    model: adapterReference,
     inputs,
     parameters: parameters.optional(),
   });
   const Answer = z.object({
     task: z.literal(name),
     model: z.object({ name: z.string(), digest: z.string() }),
-    outputs: z.array(output),
+    outputs: z.array(z.union([output, RefusedInput])),
     usage: Usage,
   });
   return createRoute({
@@ -49,33 +47,23 @@ export function predictionRoute({ name, inputs, parameters, output }: TaskForm) 
     security: needsKey,
     request: { body: { required: true, content: { 'application/json': { schema: Request } } } },
     responses: {
-      ...answer('An answer for each input, in their order.', Answer, predictionHeaders),
+      ...answer(
+        'An answer for each input, in their order. Of several inputs, one that is bad has its error in its place.',
+        Answer,
+        predictionHeaders,
+      ),
       ...problems(...predictionProblems),
     },
   });
 }
 
-export function addPrediction(
-  app: OpenAPIHono<RequestEnv>,
-  form: TaskForm,
-  services: Pick<Services, 'adapters' | 'base' | 'limits'>,
-) {
+export function addPrediction(app: OpenAPIHono<RequestEnv>, form: TaskForm, services: AskingServices) {
   app.openapi(predictionRoute(form), async c => {
     const { model, inputs, parameters = {} } = c.req.valid('json');
-    const { timed, header } = startStopwatch();
-    const [base, adapter] = await Promise.all([
-      timed('base', () => services.base()),
-      timed('adapter', () => services.adapters.get(c.get('tenant'), model)),
-    ]);
-    const { outputs, usage } = await inputs.answer({
-      base,
-      adapter,
-      parameters,
-      run: runOptions(c, services.limits),
-      timed,
+    const { adapter, outputs, usage } = await ask(c, services, {
+      reference: model,
+      question: asking => inputs.answer(asking, parameters),
     });
-    c.header('x-adapter-digest', adapter.digest);
-    c.header('server-timing', header());
     return c.json({
       task: form.name,
       model: { name: parseReference(model).name, digest: adapter.digest },

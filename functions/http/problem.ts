@@ -11,6 +11,10 @@ import { aborted } from './run-options.ts';
 
 export const problemType = 'application/problem+json';
 
+export const FieldErrors = z.array(
+  z.object({ path: z.string().openapi({ example: 'inputs.0.text' }), message: z.string() }),
+);
+
 export const Problem = z
   .object({
     type: z.string().openapi({ description: 'A URI for this kind of problem.' }),
@@ -19,9 +23,7 @@ export const Problem = z
     detail: z.string().optional().openapi({ description: 'What is wrong here, and what to do.' }),
     code: z.string().openapi({ description: 'For programs; does not change.', example: 'not_found' }),
     request_id: z.string(),
-    errors: z
-      .array(z.object({ path: z.string().openapi({ example: 'inputs.0.text' }), message: z.string() }))
-      .optional(),
+    errors: FieldErrors.optional(),
   })
   .openapi('Problem');
 export type Problem = z.infer<typeof Problem>;

@@ -8,10 +8,27 @@ type Responses = RouteConfig['responses'];
 
 const headers = z.object({ 'x-request-id': z.string() });
 
+/** An adapter in a request. */
+export const adapterReference = z.string().max(200).openapi({
+  description: 'An adapter: `name` (its alias live), `name@alias` or `name@sha256:<digest>`.',
+  example: 'support@live',
+});
+
+export const adapterInPath = z.object({
+  adapter: z
+    .string()
+    .max(200)
+    .openapi({ description: 'An adapter reference, URL-encoded.', example: 'support' }),
+});
+
 export const predictionHeaders = headers.extend({
   'x-adapter-digest': z
     .string()
     .openapi({ description: 'SHA-256 digest of the adapter version that answered.' }),
+  'x-compute-tokens': z.string().openapi({ description: 'Tokens computed, special tokens counted.' }),
+  'x-compute-windows': z
+    .string()
+    .openapi({ description: 'Windows of each input, with commas between.', example: '1,3' }),
   'server-timing': z
     .string()
     .openapi({ description: 'Milliseconds of each stage: base, adapter, tokenize, run, decode.' }),

@@ -1,6 +1,6 @@
 /** Text classification, of one text or a pair. */
 
-import { softmax } from './probability.ts';
+import { sigmoid, softmax } from './probability.ts';
 import type { Task, TaskContext } from './task.ts';
 import { type Window, windowsOf } from './windows.ts';
 
@@ -9,7 +9,20 @@ export interface ClassificationInput {
   pair?: string;
 }
 
-/** Every label with its probability, most probable first. */
+/** What makes scores of logits; `none` leaves them as they are. */
+export const scoreFunctions = {
+  softmax,
+  sigmoid,
+  none: (logits: ArrayLike<number>) => Float64Array.from(logits),
+} as const;
+export type ScoreFunction = keyof typeof scoreFunctions;
+
+export interface ClassificationOptions {
+  /** Left out: softmax. */
+  scores?: ScoreFunction | undefined;
+}
+
+/** Every label with its score, the highest first. */
 export type ClassificationOutput = { label: string; score: number }[];
 
 function encode({ text, pair }: ClassificationInput, context: TaskContext): { windows: Window[] } {
@@ -20,17 +33,18 @@ function encode({ text, pair }: ClassificationInput, context: TaskContext): { wi
   return { windows: windowsOf(context.tokenizer, { a, b, slide }, context) };
 }
 
-/** Probabilities are averaged over windows, weighted by the tokens each one holds. */
+/** Scores are averaged over windows, weighted by the tokens each one holds. */
 function decode(
   { windows }: { windows: Window[] },
   logits: readonly Float32Array[],
   { labels }: TaskContext,
+  { scores: wanted = 'softmax' }: ClassificationOptions = {},
 ): ClassificationOutput {
   const total = windows.reduce((sum, { count }) => sum + Math.max(1, count), 0);
   const scores = new Float64Array(labels.length);
   windows.forEach(({ count }, index) => {
     const weight = Math.max(1, count) / total;
-    softmax(logits[index]!.subarray(0, labels.length)).forEach((score, label) => {
+    scoreFunctions[wanted](logits[index]!.subarray(0, labels.length)).forEach((score, label) => {
       scores[label]! += weight * score;
     });
   });
@@ -39,5 +53,7 @@ function decode(
 
 export const classification = { name: 'classification', encode, decode } satisfies Task<
   ClassificationInput,
-  ClassificationOutput
+  ClassificationOutput,
+  { windows: Window[] },
+  ClassificationOptions
 >;

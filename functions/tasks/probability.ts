@@ -22,6 +22,11 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   return values.map(value => value - total);
 }
 
+/** Each logit's own probability. */
+export function sigmoid(logits: ArrayLike<number>): Float64Array {
+  return Float64Array.from(logits, logit => 1 / (1 + Math.exp(-logit)));
+}
+
 /** Probabilities that sum to 1. */
 export function softmax(logits: ArrayLike<number>): Float64Array {
   return logSoftmax(logits).map(Math.exp);

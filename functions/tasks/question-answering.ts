@@ -95,10 +95,10 @@ function decode(
 }
 
 /** The best `topK` of all spans of a window, best first. */
-function bestSpans(
+export function bestSpans(
   starts: Float64Array,
   ends: Float64Array,
-  { topK, maxAnswerTokens }: QuestionOptions,
+  { topK, maxAnswerTokens }: Pick<QuestionOptions, 'topK' | 'maxAnswerTokens'>,
 ): Span[] {
   const found: Span[] = [];
   for (let first = 0; first < starts.length; first++)

@@ -1,4 +1,5 @@
 /** Sequence labeling (named entities): one IOB2 tag a word, read at the word's first token. */
+import type { Encoding } from '../tokenizer/tokenizer.ts';
 import { decodeTags, entitiesOf } from './iob.ts';
 import { logSoftmax } from './probability.ts';
 import type { Task, TaskContext } from './task.ts';
@@ -32,7 +33,7 @@ export interface EncodedLabeling {
   words: Word[];
   /** First token of each word, or -1. */
   firstTokens: Int32Array;
-  tokens: number;
+  encoding: Encoding;
 }
 
 function encode({ text }: LabelingInput, context: TaskContext): EncodedLabeling {
@@ -43,16 +44,16 @@ function encode({ text }: LabelingInput, context: TaskContext): EncodedLabeling 
     text,
     words,
     firstTokens: firstTokens(words, encoding),
-    tokens: encoding.ids.length,
+    encoding,
   };
 }
 
 function decode(
-  { windows, text, words, firstTokens, tokens }: EncodedLabeling,
+  { windows, text, words, firstTokens, encoding }: EncodedLabeling,
   logits: readonly Float32Array[],
   { labels }: TaskContext,
 ): LabelingOutput {
-  const best = bestWindows(windows, tokens);
+  const best = bestWindows(windows, encoding.ids.length);
   const outside = Float64Array.from(labels, label => (label === 'O' ? 0 : Number.NEGATIVE_INFINITY));
   const logProbabilities = Array.from(firstTokens, token => {
     if (token < 0) return outside;

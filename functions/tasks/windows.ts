@@ -1,6 +1,6 @@
 /**
  * Frames token sequences into model inputs: one window, or several that slide over the longer sequence with `stride`
- * tokens in common. Nothing is cut off: every token is in at least one window.
+ * tokens in common. Every token is in at least one window, unless the options ask for less.
  */
 import { VeneerError } from '../error.ts';
 import type { Encoding, TemplatePiece, Tokenizer } from '../tokenizer/tokenizer.ts';
@@ -22,29 +22,34 @@ export interface WindowOptions {
   maxLength: number;
   /** Tokens that neighbouring windows share. */
   stride: number;
+  /** Tokens of the sequence that does not slide at most: the rest is cut off. Left out: all of them. */
+  maxWhole?: number | undefined;
+  /** Only the first window is read: the rest is cut off. */
+  truncate?: boolean | undefined;
 }
 
 /** Windows over sequence A alone, or over a pair, sliding over `slide` (the other one is whole in each window). */
 export function windowsOf(
   tokenizer: Tokenizer,
   { a, b, slide }: { a: Encoding; b?: Encoding; slide: 'A' | 'B' },
-  { maxLength, stride }: WindowOptions,
+  { maxLength, stride, maxWhole, truncate = false }: WindowOptions,
 ): Window[] {
   const template = b ? tokenizer.pair : tokenizer.single;
   const specials = template.filter(piece => 'special' in piece).length;
-  const [slid, whole] = slide === 'A' ? [a, b] : [b!, a];
+  const [slid, given] = slide === 'A' ? [a, b] : [b!, a];
+  const whole = given && { ...given, ids: given.ids.subarray(0, maxWhole) };
   const capacity = maxLength - specials - (whole?.ids.length ?? 0);
   // At least one new token a window; and an eighth of the length, so that a long question cannot make thousands of windows.
-  if (slid.ids.length > capacity && capacity - stride < 1 + maxLength / 8)
+  if (slid.ids.length > capacity && capacity - (truncate ? 0 : stride) < 1 + maxLength / 8)
     throw new VeneerError(
       'invalid_request',
-      `${whole?.ids.length ?? 0} tokens beside the text leave ${Math.max(0, capacity)} of ${maxLength} for a window with stride ${stride}: shorten the question or second text`,
+      `${whole?.ids.length ?? 0} tokens beside the text leave ${Math.max(0, capacity)} of ${maxLength} for a window with stride ${stride}: shorten the question or second text, or lower the stride`,
     );
   const windows: Window[] = [];
   for (let first = 0; ; first += capacity - stride) {
     const count = Math.min(capacity, slid.ids.length - first);
     windows.push(frame(template, { slid, whole, slide, first, count }));
-    if (first + count >= slid.ids.length) return windows;
+    if (truncate || first + count >= slid.ids.length) return windows;
   }
 }
 

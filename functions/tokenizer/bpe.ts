@@ -3,6 +3,7 @@
  * earliest are joined, leftmost first, until none is left.
  */
 import * as z from 'zod';
+import { bpePieces } from './bpe-pieces.ts';
 import { byteLetters } from './byte-level.ts';
 import type { Text } from './draft.ts';
 import type { SectionReader } from './format.ts';
@@ -11,7 +12,7 @@ import { codePoints, readPointTable, writePointTable } from './point-table.ts';
 import { parseSpec, unsupported, Vocabulary } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
 import { readMerges, Symbols } from './symbols.ts';
-import { readTrie, trieValue, writeTrie } from './trie.ts';
+import { readTrie, stringsOf, trieValue, writeTrie } from './trie.ts';
 import { WordCache } from './word-cache.ts';
 
 const Unknown = z.looseObject({ unk_token: z.string().nullish() });
@@ -110,7 +111,8 @@ function pairOf(merge: string | [string, string], index: number): [string, strin
 }
 
 function openBpe({ unkId, fuseUnknown, wholeWords }: Config, section: SectionReader): Model {
-  const { pages, cells } = readPointTable(section, 'i32', 'characters');
+  const characters = readPointTable(section, 'i32', 'characters');
+  const { pages, cells } = characters;
   const merges = readMerges(section);
   const pieces = wholeWords ? readTrie(section, 'pieces') : undefined;
   const cache = new WordCache();
@@ -132,6 +134,8 @@ function openBpe({ unkId, fuseUnknown, wholeWords }: Config, section: SectionRea
 
   return {
     unkId,
+    continuingPrefix: '',
+    piece: pieces ? stringsOf(pieces) : bpePieces(characters, merges, unkId),
     tokenize(text, from, to, tokens) {
       const { points } = text;
       const whole = pieces ? trieValue(pieces, points, { from, to }) : -1;

@@ -54,6 +54,7 @@ export function openTokenizer(compiled: Uint8Array): Tokenizer {
     const { text, spans } = draft;
     for (let i = 0; i < spans.length; i++) {
       const id = spans.ids[i]!;
+      tokens.nextWord();
       if (id < 0) model.tokenize(text, spans.froms[i]!, spans.tos[i]!, tokens);
       else tokens.push(id, text, spans.froms[i]!, spans.tos[i]!);
     }
@@ -68,6 +69,7 @@ export function openTokenizer(compiled: Uint8Array): Tokenizer {
         if (id < 0) encodeText(source, from, to);
         else {
           draft.text.decode(source, from, to);
+          tokens.nextWord();
           tokens.push(id, draft.text, 0, draft.text.length);
         }
     const encoding = tokens.encoding();
@@ -77,7 +79,12 @@ export function openTokenizer(compiled: Uint8Array): Tokenizer {
     }
     return encoding;
   };
-  return { encode, padId: config.padId, unkId: model.unkId, single, pair };
+  const added = new Map(config.addedTokens.map(({ id, content }) => [id, content]));
+  return {
+    ...{ encode, padId: config.padId, unkId: model.unkId, single, pair },
+    continuingPrefix: model.continuingPrefix,
+    piece: id => added.get(id) ?? model.piece(id),
+  };
 }
 
 function opened<Stage>(

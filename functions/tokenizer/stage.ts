@@ -22,6 +22,9 @@ export type Rewrite = (draft: Draft) => void;
 export interface Model {
   /** -1 where there is none. */
   readonly unkId: number;
+  /** See Tokenizer. */
+  readonly continuingPrefix: string;
+  piece(id: number): string;
   /** Pushes the tokens of one word, `text` from `from` to `to`, which is not empty. */
   tokenize(text: Text, from: number, to: number, tokens: Tokens): void;
 }

@@ -10,6 +10,8 @@ export interface Encoding {
   starts: Int32Array;
   /** One past its last UTF-16 code unit. */
   ends: Int32Array;
+  /** Which word of the pre-tokenizer the token is of, ascending. */
+  words: Int32Array;
 }
 
 /** One place of a template: a special token, or where sequence A or B goes. `typeId` is the token type (segment) id. */
@@ -20,6 +22,10 @@ export interface Tokenizer {
   /** Ids of special tokens by role; `unkId` is -1 where every text can be written without one. */
   readonly padId: number;
   readonly unkId: number;
+  /** What pieces inside a word start with in the vocabulary, such as `##`; empty where they are not marked. */
+  readonly continuingPrefix: string;
+  /** The vocabulary's string for an id; empty where there is none. */
+  piece(id: number): string;
   /** How one sequence, and a pair, are framed, e.g. [CLS] A [SEP] B [SEP]. */
   readonly single: readonly TemplatePiece[];
   readonly pair: readonly TemplatePiece[];

@@ -14,6 +14,8 @@ export class Tokens {
   private ids = new Int32Array(256);
   private starts = new Int32Array(256);
   private ends = new Int32Array(256);
+  private words = new Int32Array(256);
+  private word = -1;
   private readonly trim: Trim | undefined;
 
   constructor(trim: Trim | undefined) {
@@ -24,6 +26,12 @@ export class Tokens {
   reset(source: string) {
     this.source = source;
     this.length = 0;
+    this.word = -1;
+  }
+
+  /** What is pushed from here on is of another word. */
+  nextWord() {
+    this.word++;
   }
 
   /** The token that `text` is from `from` to `to`, which is not empty. */
@@ -39,10 +47,12 @@ export class Tokens {
       this.ids = grown(this.ids, 2 * at);
       this.starts = grown(this.starts, 2 * at);
       this.ends = grown(this.ends, 2 * at);
+      this.words = grown(this.words, 2 * at);
     }
     this.ids[at] = id;
     this.starts[at] = start;
     this.ends[at] = end;
+    this.words[at] = this.word;
     this.length = at + 1;
   }
 
@@ -51,6 +61,7 @@ export class Tokens {
       ids: this.ids.slice(0, this.length),
       starts: this.starts.slice(0, this.length),
       ends: this.ends.slice(0, this.length),
+      words: this.words.slice(0, this.length),
     };
   }
 

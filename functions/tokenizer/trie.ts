@@ -47,6 +47,35 @@ export function trieValue(
   return units[3 * node + 2]!;
 }
 
+/** The string that ends with a value, or an empty one. What it takes to walk upwards is made at the first call. */
+export function stringsOf(trie: Trie): (value: number) => string {
+  const { units } = trie;
+  let upwards: ReturnType<typeof inverted> | undefined;
+  return value => {
+    upwards ??= inverted(trie);
+    const points: number[] = [];
+    for (let node = upwards.ends[value] ?? 0; node > 0; ) {
+      const parent = units[3 * node + 1]!;
+      points.unshift(upwards.points[node - units[3 * parent]!]!);
+      node = parent;
+    }
+    return String.fromCodePoint(...points);
+  };
+}
+
+/** The node at which each value stands, and the character of each code. */
+function inverted({ units, codes }: Trie) {
+  const values = units.filter((_, i) => i % 3 === 2);
+  const ends = new Int32Array(values.reduce((a, b) => Math.max(a, b), -1) + 1);
+  for (const [node, value] of values.entries()) if (value >= 0) ends[value] = node;
+  const points: number[] = [];
+  for (let point = 0; point < codePoints; point++) {
+    const code = codes.cells[(codes.pages[point >>> 7]! << 7) | (point & 127)]!;
+    if (code > 0) points[code] = point;
+  }
+  return { ends, points };
+}
+
 /** Empty strings are left out. */
 export function writeTrie(write: SectionWriter, name: string, values: ReadonlyMap<string, number>) {
   const { codes, largest } = codesByFrequency(values.keys(), name);

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { SectionReader } from './format.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
-import { readTrie, trieValue, writeTrie } from './trie.ts';
+import { readTrie, stringsOf, trieValue, writeTrie } from './trie.ts';
 
 /** A character that is no piece costs this much more than the worst piece. */
 const unknownPenalty = 10;
@@ -54,6 +54,8 @@ function openUnigram({ unkId, unknownScore }: Config, section: SectionReader): M
 
   return {
     unkId,
+    continuingPrefix: '',
+    piece: stringsOf(trie),
     tokenize(text, from, to, tokens) {
       const length = to - from;
       if (length >= capacity) {

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { SectionReader } from './format.ts';
 import { parseSpec, unsupported, Vocabulary } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
-import { nodeOf, readTrie, writeTrie } from './trie.ts';
+import { nodeOf, readTrie, stringsOf, writeTrie } from './trie.ts';
 
 const Spec = z.strictObject({
   type: z.literal('WordPiece'),
@@ -42,6 +42,8 @@ function openWordPiece({ unkId, prefix, maxCharacters }: Config, section: Sectio
   const continuation = nodeOf(trie, prefix);
   return {
     unkId,
+    continuingPrefix: prefix,
+    piece: stringsOf(trie),
     tokenize(text, from, to, tokens) {
       const { points } = text;
       const before = tokens.length;

@@ -48,10 +48,13 @@ const tokenizer: Tokenizer = {
       ids: Int32Array.from(words, ([word]) => word.length),
       starts: Int32Array.from(words, ({ index }) => index),
       ends: Int32Array.from(words, ({ index, 0: word }) => index + word.length),
+      words: Int32Array.from(words.keys()),
     };
   },
   padId: 0,
   unkId: 0,
+  continuingPrefix: '',
+  piece: id => String(id),
   single: [
     { special: cls, typeId: 0 },
     { sequence: 'A', typeId: 0 },

@@ -93,10 +93,13 @@ describe('the OpenAPI document', () => {
       '/v1/sequence-labeling',
       '/v1/question-answering',
       '/models/{adapter}',
+      '/models/{adapter}/predict',
+      '/predict',
     ]) {
       const { post } = document.paths[path] as { post: Operation };
       expect(Object.keys(post.responses).sort()).toEqual(statuses);
-      expect(post.responses['200']?.headers).toHaveProperty(['x-adapter-digest']);
+      for (const header of ['x-adapter-digest', 'x-compute-tokens', 'x-compute-windows'])
+        expect(post.responses['200']?.headers).toHaveProperty([header]);
       expect(post.security).toEqual([{ bearer: [] }]);
       expect(post.requestBody?.required).toBe(true);
     }
@@ -121,5 +124,26 @@ describe('the OpenAPI document', () => {
     const huggingFace = bodyOf('/models/{adapter}').schema;
     expect(huggingFace.required).toEqual(['inputs']);
     expect(huggingFace.properties?.inputs?.anyOf).toHaveLength(3);
+    expect(huggingFace.properties?.parameters?.anyOf).toHaveLength(3);
+    const { QuestionAnsweringPipelineParameters: parameters } = document.components.schemas;
+    expect(Object.keys(parameters!.properties!)).toEqual([
+      'top_k',
+      'max_answer_len',
+      'handle_impossible_answer',
+      'align_to_words',
+      'max_seq_len',
+      'doc_stride',
+      'max_question_len',
+    ]);
+  });
+
+  it('shows that of several inputs each may be refused by itself', () => {
+    const { schema } =
+      document.paths['/v1/classification']!.post!.responses['200']!.content['application/json']!;
+    expect(references(schema)).toContain('#/components/schemas/RefusedInput');
+    expect(references(document.components.schemas.ClassificationInputs)).toEqual([
+      '#/components/schemas/ClassificationInput',
+      '#/components/schemas/ClassificationInput',
+    ]);
   });
 });

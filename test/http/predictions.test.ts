@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { posting, type Serving, serving } from './tenants.ts';
+import { limits, posting, type Serving, serving } from './tenants.ts';
 
 interface Place {
   score: number;
@@ -90,6 +90,37 @@ describe('classification', () => {
     expect(body.usage).toEqual({ tokens: 3 + 16 + 16 + 8, windows: [1, 3] });
   });
 
+  it('answers the good ones of several texts, with an error in the place of each bad one', async () => {
+    const inputs = ['a', 7, { text: 'a', textpair: 'b' }, 'b'.repeat(limits.maxTextLength + 1)];
+    const { response, body } = await ask('classification', { model: 'support', inputs });
+    expect(response.status).toBe(200);
+    const [good, ...bad] = body.outputs;
+    expect(good).toMatchObject({ label: 'refund' });
+    expect(bad).toEqual(
+      bad.map((_, i) => ({
+        error: {
+          code: 'invalid_request',
+          message: expect.stringMatching(new RegExp(`^inputs\\.${i + 1}`)),
+          errors: [
+            { path: expect.stringMatching(new RegExp(`^inputs\\.${i + 1}`)), message: expect.any(String) },
+          ],
+        },
+        status: 422,
+      })),
+    );
+    expect(body.usage).toEqual({ tokens: 3, windows: [1, 0, 0, 0] });
+    expect(response.headers.get('x-compute-windows')).toBe('1,0,0,0');
+    const none = await ask('classification', { model: 'support', inputs: [7] });
+    expect(none.body).toMatchObject({ outputs: [{ status: 422 }], usage: { tokens: 0, windows: [0] } });
+  });
+
+  it('says what it took in headers too, with the id of the request', async () => {
+    const { response } = await ask('classification', { model: 'support', inputs: ['a', 'a '.repeat(30)] });
+    expect(response.headers.get('x-compute-tokens')).toBe(String(3 + 16 + 16 + 8));
+    expect(response.headers.get('x-compute-windows')).toBe('1,3');
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
   it('reads a body as JSON whatever its content type says', async () => {
     const request = posting(world.key, { model: 'support', inputs: 'a' }, { 'content-type': 'text/plain' });
     expect((await world.app.request('/v1/classification', request)).status).toBe(200);
@@ -163,6 +194,18 @@ describe('question answering', () => {
     expect((await best('answers', {})).answer).toBe('it');
     expect((await best('unsure', { no_answer: false })).answer).toBe('it');
     expect((await best('answers', { no_answer: true })).answer).toBe('');
+  });
+
+  it('answers the others where one question leaves no room for its context', async () => {
+    const long = { question: 'b '.repeat(20), context: 'it was so' };
+    const { body } = await ask('question-answering', { model: 'answers', inputs: [inputs, long, inputs] });
+    expect(body.outputs[0]!.answers[0]).toMatchObject({ answer: 'Margaret' });
+    expect(body.outputs[1]).toEqual({
+      error: { code: 'invalid_request', message: expect.stringContaining('shorten the question') },
+      status: 422,
+    });
+    expect(body.outputs[2]).toEqual(body.outputs[0]);
+    expect(body.usage).toMatchObject({ windows: [1, 0, 1] });
   });
 
   it('has no answers for an empty context', async () => {

@@ -1,7 +1,7 @@
 /** Classification: texts and pairs into windows, logits of windows into one distribution. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { classification } from '../../functions/tasks/classification.ts';
+import { classification, type ScoreFunction } from '../../functions/tasks/classification.ts';
 import type { TaskContext } from '../../functions/tasks/task.ts';
 import { cls, fakeTokenizer, sep } from './tokenizer.ts';
 
@@ -95,4 +95,23 @@ test('an empty second text is still a pair', () => {
 test('two long texts are an error with numbers', () => {
   const act = () => classification.encode({ text: 'x'.repeat(20), pair: 'y'.repeat(20) }, context);
   expect(act).toThrow('20 tokens beside the text leave 0 of 12');
+});
+
+test('scores are logits, or each label by itself, where asked', () => {
+  const encoded = classification.encode({ text: 'x'.repeat(13) }, context);
+  expect(encoded.windows.map(({ count }) => count)).toEqual([10, 5]);
+  const logits = [Float32Array.of(-1e4, 0, 3), Float32Array.of(1e4, 0, -3)];
+  const scores = (scores: ScoreFunction) =>
+    byLabel(classification.decode(encoded, logits, context, { scores }));
+  expect(scores('none')).toEqual({
+    neg: expect.closeTo(-1e4 / 3, 6),
+    neutral: 0,
+    pos: expect.closeTo(1, 9),
+  });
+  const sigmoid = 1 / (1 + Math.exp(-3));
+  expect(scores('sigmoid')).toEqual({
+    neg: expect.closeTo(1 / 3, 9),
+    neutral: expect.closeTo(0.5, 9),
+    pos: expect.closeTo((2 * sigmoid + (1 - sigmoid)) / 3, 9),
+  });
 });

@@ -1,7 +1,7 @@
 /** Softmax and its parts, against closed forms and at the extremes of what logits can be. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { logSoftmax, logSumExp, softmax } from '../../functions/tasks/probability.ts';
+import { logSoftmax, logSumExp, sigmoid, softmax } from '../../functions/tasks/probability.ts';
 
 const logits = fc.array(fc.double({ min: -1e4, max: 1e4, noNaN: true }), { minLength: 1, maxLength: 30 });
 
@@ -98,4 +98,14 @@ test('softmax gives probabilities that sum to 1, in the order of the logits', ()
       }
     }),
   );
+});
+
+test('sigmoid is the softmax of a logit against 0, and 0 or 1 at the extremes', () => {
+  fc.assert(
+    fc.property(logits, values => {
+      const expected = values.map(value => expect.closeTo(softmax([value, 0])[0]!, 12));
+      expect([...sigmoid(values)]).toEqual(expected);
+    }),
+  );
+  expect([...sigmoid([-1e308, 0, 1e308])]).toEqual([0, 0.5, 1]);
 });

@@ -18,10 +18,13 @@ export function fakeTokenizer(pattern = /\S+/gu): Tokenizer {
         ids: Int32Array.from(matches, match => idOf(match[0])),
         starts: Int32Array.from(matches, match => match.index),
         ends: Int32Array.from(matches, match => match.index + match[0].length),
+        words: Int32Array.from(matches.keys()),
       };
     },
     padId: 0,
     unkId: 3,
+    continuingPrefix: '',
+    piece: id => [...ids].find(entry => entry[1] === id)?.[0] ?? '',
     single: [
       { special: cls, typeId: 0 },
       { sequence: 'A', typeId: 0 },
@@ -43,5 +46,6 @@ export function tokens(count: number, firstId = 100): Encoding {
     ids: Int32Array.from({ length: count }, (_, i) => firstId + i),
     starts: Int32Array.from({ length: count }, (_, i) => i),
     ends: Int32Array.from({ length: count }, (_, i) => i + 1),
+    words: Int32Array.from({ length: count }, (_, i) => i),
   };
 }

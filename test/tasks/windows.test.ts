@@ -146,3 +146,29 @@ test('two overlapping windows change hands in the middle of what they share', ()
   ]);
   expect([...bestWindows(windows, 16)]).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1]);
 });
+
+test('of a sequence that does not slide only so many tokens are kept as are allowed', () => {
+  const pair = { a: tokens(20, firstWhole), b: tokens(30, firstSlid), slide: 'B' as const };
+  expect(() => windowsOf(tokenizer, pair, { maxLength: 24, stride: 2 })).toThrow(VeneerError);
+  const windows = windowsOf(tokenizer, pair, { maxLength: 24, stride: 2, maxWhole: 5 });
+  for (const { ids, position } of windows) {
+    expect(position).toBe(1 + 5 + 1);
+    expect([...ids.subarray(1, 6)]).toEqual([0, 1, 2, 3, 4].map(i => firstWhole + i));
+  }
+  const whole = windowsOf(tokenizer, pair, { maxLength: 64, stride: 2 });
+  expect(windowsOf(tokenizer, pair, { maxLength: 64, stride: 2, maxWhole: 20 })).toEqual(whole);
+});
+
+test('a text is cut after its first window where asked, and is whole where it fits', () => {
+  const a = tokens(30, firstSlid);
+  const options = { maxLength: 12, stride: 2 };
+  const [first] = windowsOf(tokenizer, { a, slide: 'A' }, options);
+  expect(windowsOf(tokenizer, { a, slide: 'A' }, { ...options, truncate: true })).toEqual([first]);
+  expect(windowsOf(tokenizer, { a, slide: 'A' }, { ...options, stride: 10, truncate: true })).toEqual([
+    first,
+  ]);
+  const short = { a: tokens(3, firstSlid), slide: 'A' as const };
+  expect(windowsOf(tokenizer, short, { ...options, truncate: true })).toEqual(
+    windowsOf(tokenizer, short, options),
+  );
+});

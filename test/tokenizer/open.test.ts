@@ -51,8 +51,8 @@ describe.each([...compiled])('for every text, %s', (_name, bytes) => {
   it('gives ids and offsets that are inside the text and in order', () => {
     fc.assert(
       fc.property(text, source => {
-        const { ids, starts, ends } = tokenizer.encode(source);
-        expect([starts.length, ends.length]).toEqual([ids.length, ids.length]);
+        const { ids, starts, ends, words } = tokenizer.encode(source);
+        expect([starts.length, ends.length, words.length]).toEqual([ids.length, ids.length, ids.length]);
         for (let i = 0; i < ids.length; i++) {
           expect(ids[i]).toBeGreaterThanOrEqual(0);
           // A space that was put in front of a character has its place, and trimming it off gives that place up.
@@ -60,6 +60,8 @@ describe.each([...compiled])('for every text, %s', (_name, bytes) => {
           expect(starts[i]!).toBeGreaterThanOrEqual(ordered ? starts[i - 1]! : 0);
           expect(ends[i]!).toBeGreaterThanOrEqual(starts[i]!);
           expect(ends[i]!).toBeLessThanOrEqual(source.length);
+          expect(words[i]!).toBeGreaterThanOrEqual(i === 0 ? 0 : words[i - 1]!);
+          if (ids[i] !== tokenizer.unkId) expect(tokenizer.piece(ids[i]!)).not.toBe('');
         }
       }),
       { numRuns: 500 },
@@ -119,5 +121,33 @@ describe('openTokenizer', () => {
     expect(() => openTokenizer(wordPiece.slice(0, 100))).toThrow(invalid(/cut short/));
     expect(() => openTokenizer(wordPiece.slice(0, -1000))).toThrow(invalid(/cut short/));
     expect(() => openTokenizer(wordPiece.with(16, 0))).toThrow(invalid(/not JSON/));
+  });
+});
+
+describe('pieces', () => {
+  it.each(['wordpiece.json.gz', 'unigram.json.gz'])('are the strings of the vocabulary of %s', name => {
+    const source = readFixture(name);
+    const tokenizer = openTokenizer(compileTokenizer(source));
+    const { model, added_tokens } = JSON.parse(source);
+    const ids: [string, number][] = Array.isArray(model.vocab)
+      ? model.vocab.map(([piece]: [string], id: number) => [piece, id])
+      : Object.entries(model.vocab);
+    const added = new Map<number, string>(
+      added_tokens.map((token: { id: number; content: string }) => [token.id, token.content]),
+    );
+    expect(ids.length).toBeGreaterThan(100);
+    // Of pieces that stand there twice the last one is what is found.
+    const last = new Map(ids);
+    for (const [piece, id] of last) expect(tokenizer.piece(id)).toBe(added.get(id) ?? piece);
+    for (const [id, content] of added) expect(tokenizer.piece(id)).toBe(content);
+    expect(tokenizer.piece(10_000_000)).toBe('');
+    expect(tokenizer.continuingPrefix).toBe(name.startsWith('wordpiece') ? '##' : '');
+  });
+
+  it('of one word have the same number, and punctuation is a word', () => {
+    const tokenizer = openTokenizer(wordPiece);
+    const { starts, words } = tokenizer.encode("it isn't [SEP] unbelievableness!");
+    const first = new Map(Array.from(words, (word, i) => [word, starts[i]]).reverse() as [number, number][]);
+    expect([...first.values()].reverse()).toEqual([0, 3, 6, 7, 9, 15, 31]);
   });
 });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { pack, type Section, unpack } from '../../functions/tokenizer/format.ts';
 import { graphemeEnd } from '../../functions/tokenizer/graphemes.ts';
 import { codePoints, readPointTable, writePointTable } from '../../functions/tokenizer/point-table.ts';
-import { nodeOf, readTrie, writeTrie } from '../../functions/tokenizer/trie.ts';
+import { nodeOf, readTrie, stringsOf, writeTrie } from '../../functions/tokenizer/trie.ts';
 import { property } from '../../functions/tokenizer/unicode.ts';
 
 function written(write: (sections: Map<string, Section>) => void) {
@@ -27,6 +27,27 @@ it('a trie finds every string that was written, with its number, and no other', 
         expect(node < 0 ? -1 : trie.units[3 * node + 2]).toBe(numbers.get(text) ?? -1);
       }
     }),
+  );
+});
+
+it('a trie gives the string that was written with a number, and an empty one for others', () => {
+  const word = fc.string({
+    unit: fc.constantFrom('a', 'b', '#', '中', '🙂', '\u0301'),
+    minLength: 1,
+    maxLength: 6,
+  });
+  fc.assert(
+    fc.property(fc.uniqueArray(word), words => {
+      const numbers = new Map(words.map((text, i) => [text, 2 * i]));
+      const section = written(all => writeTrie((name, array) => all.set(`t.${name}`, array), 'x', numbers));
+      const stringOf = stringsOf(readTrie(section, 't.x'));
+      for (const [text, number] of numbers) {
+        expect(stringOf(number)).toBe(text);
+        expect(stringOf(number + 1)).toBe('');
+      }
+      expect(stringOf(-1)).toBe('');
+    }),
+    { numRuns: 20 },
   );
 });
 

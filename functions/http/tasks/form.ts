@@ -3,45 +3,40 @@
  * `taskForm`, and one line in forms.ts.
  */
 import { z } from '@hono/zod-openapi';
-import type { ResidentAdapter } from '../../artifacts/adapter.ts';
 import type { AdapterManifest } from '../../artifacts/manifests.ts';
 import type { TaskName } from '../../artifacts/names.ts';
-import type { Base } from '../../base.ts';
-import type { RunOptions } from '../../engine/engine.ts';
+import { VeneerError } from '../../error.ts';
 import { predict, type Usage } from '../../predict.ts';
 import type { Encoded, Task } from '../../tasks/task.ts';
-import type { Timed } from '../../timed.ts';
+import type { Asking } from '../asking.ts';
+import { InvalidFields } from '../issues.ts';
 import type { Limits } from '../services.ts';
 import type { Parameters } from './parameters.ts';
-
-export interface Asking {
-  base: Base;
-  adapter: ResidentAdapter;
-  parameters: Parameters;
-  run: RunOptions;
-  timed: Timed;
-}
+import type { Pipeline, PipelineQuestion } from './pipeline.ts';
+import { type RefusedInput, refusedInput } from './refused-input.ts';
 
 export interface Answered {
   /** In the order of the inputs. */
-  outputs: object[];
+  outputs: (object | RefusedInput)[];
   usage: Usage;
-  /** The same answers in the shape of the Hugging Face Inference API. */
-  huggingFace: unknown;
 }
 
 /** Inputs past their schema, ready to be asked. */
 export interface Question {
-  answer(asking: Asking): Promise<Answered>;
+  answer(asking: Asking, parameters: Parameters): Promise<Answered>;
 }
 
 export interface TaskForm {
   name: TaskName;
-  /** Name of `inputs` among the components of the OpenAPI document. */
+  /** Names among the components of the OpenAPI document. */
   inputsName: string;
+  pipelineParametersName: string;
   inputs: z.ZodType<Question>;
   parameters: z.ZodType<Parameters>;
   output: z.ZodType;
+  /** `{inputs, parameters}` as a Hugging Face client sends them. One bad input refuses all. */
+  pipeline: z.ZodType<PipelineQuestion>;
+  pipelineParameters: z.ZodType;
 }
 
 export interface TaskFormOptions<Input, Output, Form extends Encoded, Options, Shown extends object> {
@@ -57,35 +52,65 @@ export interface TaskFormOptions<Input, Output, Form extends Encoded, Options, S
   limits: Limits;
   options(parameters: Parameters, manifest: AdapterManifest): Options;
   show(output: Output, input: Input, parameters: Parameters): Shown;
-  /** Answers as Hugging Face shows them. `many`: the inputs came as an array. */
-  huggingFace(shown: Shown[], asked: { many: boolean; parameters: Parameters }): unknown;
+  pipeline: Pipeline<Input>;
 }
 
 export function taskForm<Input, Output, Form extends Encoded, Options, Shown extends object>(
   form: TaskFormOptions<Input, Output, Form, Options, Shown>,
 ): TaskForm {
   const { task, component, expected, limits } = form;
-  const ask = (inputs: Input[], many: boolean): Question => ({
-    async answer({ base, adapter, parameters, run, timed }) {
-      const options = form.options(parameters, adapter.manifest);
-      const { outputs, usage } = await predict({ base, adapter, task, inputs, options, run, timed });
-      const shown = outputs.map((output, i) => form.show(output, inputs[i]!, parameters));
-      return { outputs: shown, usage, huggingFace: form.huggingFace(shown, { many, parameters }) };
+  /** @param refused What stands in the place of an input that does not fit. Left out: it fails the request. */
+  const ask = (
+    items: (Input | InvalidFields)[],
+    refused?: (error: VeneerError) => VeneerError,
+  ): Question => ({
+    async answer({ base, adapter, run, timed }, parameters) {
+      const inputs = items.flatMap(item => (item instanceof InvalidFields ? [] : [item]));
+      const predicted = await predict<Input, Output | VeneerError, Form, Options>({
+        ...{ base, adapter, task, inputs, refused, run, timed },
+        options: form.options(parameters, adapter.manifest),
+      });
+      let next = 0;
+      const windows: number[] = [];
+      const outputs = items.map(item => {
+        const at = item instanceof InvalidFields ? -1 : next++;
+        windows.push(predicted.usage.windows[at] ?? 0);
+        if (item instanceof InvalidFields) return refusedInput(item);
+        const output = predicted.outputs[at]!;
+        return output instanceof VeneerError ? refusedInput(output) : form.show(output, item, parameters);
+      });
+      return { outputs, usage: { tokens: predicted.usage.tokens, windows } };
     },
   });
-  const inputsName = `${component}Inputs`;
-  const input = form.input.openapi(`${component}Input`);
-  const inputs = z
-    .union([input, z.array(input).min(1).max(limits.maxInputs)], {
-      error: `expected ${expected}, or an array of 1 to ${limits.maxInputs} of them`,
-    })
-    .openapi(inputsName, { description: 'One input or several; answers come in the same order.' })
-    .transform(given => (Array.isArray(given) ? ask(given, true) : ask([given], false)));
+  const [inputsName, inputName] = [`${component}Inputs`, `${component}Input`];
+  const pipelineParametersName = `${component}PipelineParameters`;
+  const input = form.input.openapi(inputName);
+  const error = `expected ${expected}, or an array of 1 to ${limits.maxInputs} of them`;
+  const several = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(limits.maxInputs);
+  const item = z.unknown().openapi({ allOf: [{ $ref: `#/components/schemas/${inputName}` }] });
+  const parsed = (given: unknown, index: number) => {
+    const { success, data, error } = input.safeParse(given, {
+      error: issue => (issue.code === 'invalid_union' ? `expected ${expected}` : undefined),
+    });
+    return success ? data : new InvalidFields(error.issues, ['inputs', index]);
+  };
   return {
     name: task.name,
     inputsName,
-    inputs,
+    pipelineParametersName,
+    inputs: z
+      .union([input, several(item)], { error })
+      .openapi(inputsName, { description: 'One input or several; answers come in the same order.' })
+      .transform(given =>
+        Array.isArray(given) ? ask(given.map(parsed), refusal => refusal) : ask([given as Input]),
+      ),
     parameters: form.parameters.openapi(`${component}Parameters`),
     output: form.output.openapi(`${component}Output`),
+    pipeline: z
+      .object({ inputs: z.union([input, several(input)], { error }), parameters: form.pipeline.question })
+      .transform(({ inputs, parameters }) =>
+        Array.isArray(inputs) ? parameters(inputs, true) : parameters([inputs as Input], false),
+      ),
+    pipelineParameters: form.pipeline.parameters,
   };
 }
