@@ -86,15 +86,19 @@ export interface ResidentAdapter {
   bytes: number;
 }
 
-/** Symmetric int8 with one scale a row: scale = max |row| / 127. A row of zeros keeps scale 0. */
-export function quantizeRows(data: Float32Array, rows: number): { data: Int8Array; scales: Float32Array } {
+/** Symmetric int8 with one scale a row: scale = max |row| / levels. A row of zeros keeps scale 0. */
+export function quantizeRows(
+  data: Float32Array,
+  rows: number,
+  levels = 127,
+): { data: Int8Array; scales: Float32Array } {
   const columns = data.length / rows;
   const quantized = new Int8Array(data.length);
   const scales = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
     let max = 0;
     for (let i = row * columns; i < (row + 1) * columns; i++) max = Math.max(max, Math.abs(data[i]!));
-    const scale = Math.fround(max / 127);
+    const scale = Math.fround(max / levels);
     scales[row] = scale;
     if (scale === 0) continue;
     for (let i = row * columns; i < (row + 1) * columns; i++) quantized[i] = Math.round(data[i]! / scale);

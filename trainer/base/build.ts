@@ -1,28 +1,18 @@
-/**
- * Builds a base artifact from a Hugging Face directory: weights in one safetensors file that graphs refer to by offset,
- * the tokenizer compiled, and one serving graph a variant. Deterministic: equal sources give equal bytes.
- */
-import { type FloatTensor, quantizeRows } from '../../functions/artifacts/adapter.ts';
 import type { BaseFile } from '../../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
-import {
-  type BaseManifest,
-  type EncoderConfig,
-  type FileRef,
-  targetModules,
-} from '../../functions/artifacts/manifests.ts';
-import { familyNames } from '../../functions/artifacts/modules.ts';
-import { readSafetensors, type TensorData, writeSafetensors } from '../../functions/artifacts/safetensors.ts';
+import type { BaseManifest, EncoderConfig, FileRef } from '../../functions/artifacts/manifests.ts';
+import { readSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
 import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderTensors } from './checkpoint.ts';
 import { measureFidelity } from './fidelity.ts';
-import { activationShift, type PrecisionName, precisions } from './precision.ts';
+import { type PrecisionName, precisions } from './precision.ts';
 import { servingGraphs } from './serving-graph.ts';
-import { measureSmoothing, type Smoothing, smoothingName } from './smoothing.ts';
+import { measureSmoothing } from './smoothing.ts';
 import { poolingOf, readConfigFile, readSourceFile } from './source-files.ts';
+import { storedWeights } from './stored-weights.ts';
 
 export interface BaseSource {
   /** Directory with config.json, tokenizer.json, model.safetensors and, perhaps, 1_Pooling/config.json. */
@@ -58,12 +48,12 @@ export async function buildBase(
   const tokenizerText = new TextDecoder().decode(tokenizerJson);
   const compiled = compileTokenizer(tokenizerText);
   checkVocabulary(tokenizerText, encoder);
-  const float32 = storedWeights(floats, encoder, 'fp32');
+  const float32 = storedWeights(floats, encoder, precisions.fp32);
   const measured = { config: encoder, tokenizer: openTokenizer(compiled), float32 };
   const smoothing = precisions[precision].rounds
     ? await measureSmoothing({ ...measured, tensors: floats })
     : undefined;
-  const stored = storedWeights(floats, encoder, precision, smoothing);
+  const stored = storedWeights(floats, encoder, precisions[precision], smoothing);
   const weights = keep(stored);
   const places = [...readSafetensors(stored, 'weights')].map(
     ([tensor, { offset, data }]) => [tensor, { offset, bytes: data.length }] as const,
@@ -106,57 +96,4 @@ function checkVocabulary(tokenizerJson: string, { vocabularySize }: EncoderConfi
       'invalid_artifact',
       `tokenizer.json has token id ${largest}, but config.json says vocab_size ${vocabularySize}: they are of different models`,
     );
-}
-
-/** The weights file in a precision. The pooler stays float32: it is computed once a row. */
-function storedWeights(
-  tensors: ReadonlyMap<string, FloatTensor>,
-  config: EncoderConfig,
-  precision: PrecisionName,
-  smoothing: Smoothing = new Map(),
-): Uint8Array {
-  const { full } = precisions[precision];
-  const { module } = familyNames(config.family);
-  /** Linear layers' weights, with the name of their smoothing factors. */
-  const linears = new Map<string, string | undefined>();
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const target of targetModules)
-      linears.set(`${module(layer, target)}.weight`, smoothingName(layer, target));
-  const tables = new Set(familyOf(config.family).largeTables);
-  const reciprocals = Array.from(smoothing, ([name, factors]): [string, TensorData] => {
-    const data = factors.map(factor => 1 / factor);
-    return [name, { dtype: 'F32', shape: [data.length], data: new Uint8Array(data.buffer) }];
-  });
-  const biases = precisions[precision].rounds
-    ? shiftedBiases(tensors, config)
-    : new Map<string, Float32Array>();
-  const weights = [...tensors].flatMap(([name, { shape, data }]) => {
-    const factors = smoothing.get(linears.get(name) ?? '');
-    const smoothed = factors ? data.map((value, i) => value * factors[i % factors.length]!) : data;
-    const role = linears.has(name) ? 'linear' : tables.has(name) ? 'table' : 'plain';
-    return full.store(name, { shape, data: biases.get(name) ?? smoothed }, role);
-  });
-  return writeSafetensors([...weights, ...reciprocals]);
-}
-
-/** Biases of the layers whose input is shifted: b - shift * (sum of each row of the weight as it is stored). */
-function shiftedBiases(
-  tensors: ReadonlyMap<string, FloatTensor>,
-  config: EncoderConfig,
-): Map<string, Float32Array> {
-  const { module } = familyNames(config.family);
-  const shift = activationShift(config);
-  const shifted = new Map<string, Float32Array>();
-  if (shift === null) return shifted;
-  for (let layer = 0; layer < config.layers; layer++) {
-    const path = module(layer, 'd');
-    const { data: quantized, scales } = quantizeRows(tensors.get(`${path}.weight`)!.data, config.hiddenSize);
-    const bias = tensors.get(`${path}.bias`)!.data.map((value, row) => {
-      let sum = 0;
-      for (let i = 0; i < config.intermediateSize; i++) sum += quantized[row * config.intermediateSize + i]!;
-      return value - shift * scales[row]! * sum;
-    });
-    shifted.set(`${path}.bias`, bias);
-  }
-  return shifted;
 }

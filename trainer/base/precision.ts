@@ -95,38 +95,47 @@ const int8 = (levels: number): Precision => ({
 
 const block = 32;
 
-const int8Block: Precision = {
+/** Linear layers in blocks of a row, each with its scale; activations are rounded block by block in the operator. */
+const inBlocks = (bits: 4 | 8, tables: Pick<Precision, 'store' | 'lookup'>): Precision => ({
   store: (name, { shape, data }, role) => {
-    if (role !== 'linear') return fp32.store(name, { shape, data }, role);
+    if (role !== 'linear') return tables.store(name, { shape, data }, role);
     const [rows, columns] = shape as [number, number];
-    const { data: quantized, scales } = quantizeRows(data, (rows * columns) / block);
+    const { data: quantized, scales } = quantizeRows(data, (rows * columns) / block, 2 ** (bits - 1) - 1);
+    const around = Uint8Array.from(quantized, q => q + 2 ** (bits - 1));
+    // Two numbers a byte, the first in its low half.
+    const packed =
+      bits === 8
+        ? around
+        : Uint8Array.from(
+            { length: around.length / 2 },
+            (_, i) => around[2 * i]! | (around[2 * i + 1]! << 4),
+          );
     return [
-      [
-        name,
-        {
-          dtype: 'U8',
-          shape: [rows, columns / block, block],
-          data: Uint8Array.from(quantized, q => q + 128),
-        },
-      ],
+      [name, { dtype: 'U8', shape: [rows, columns / block, (block * bits) / 8], data: packed }],
       [`${name}.scale`, f32([scales.length], scales)],
     ];
   },
   linear: site => {
     const blocks = site.in / block;
-    const weight = site.g.weight(`${site.path}.weight`, [site.out, blocks, block], 'uint8');
+    const weight = site.g.weight(`${site.path}.weight`, [site.out, blocks, (block * bits) / 8], 'uint8');
     const scales = site.g.weight(`${site.path}.weight.scale`, [site.out * blocks]);
-    return site.g.blockQuantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, { block, bits: 8 });
+    return site.g.blockQuantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, { block, bits });
   },
-  lookup: tableLookup,
-};
+  lookup: tables.lookup,
+});
 
-/**
- * By name; an int8 base has graphs for both kinds of CPU over the same weights. `rounds`: activations are rounded by rows,
- * so inputs are smoothed and shifted for it.
- */
-export const precisions: Record<PrecisionName, { full: Precision; narrow?: Precision; rounds?: true }> = {
+/** How linear layers and tables are stored; `rounds`: activations are rounded by rows, so inputs are smoothed and shifted. */
+export interface StoredForm {
+  full: Precision;
+  rounds?: true;
+}
+
+/** What bases are served in, by name; int8 has graphs for both kinds of CPU over the same weights. */
+export const precisions: Record<PrecisionName, StoredForm & { narrow?: Precision }> = {
   fp32: { full: fp32 },
   int8: { full: int8(127), narrow: int8(63), rounds: true },
-  'int8-block': { full: int8Block },
+  'int8-block': { full: inBlocks(8, fp32) },
 };
+
+/** Four bits a weight, for training alone: QLoRA (https://arxiv.org/abs/2305.14314) with whole numbers in place of NF4. */
+export const int4: StoredForm = { full: inBlocks(4, int8(127)) };

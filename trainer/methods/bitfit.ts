@@ -13,6 +13,7 @@ export const bitfit: Method<BitfitSpec> = {
   flags: [],
   spec: () => ({ name: 'bitfit' }),
   learningRate: 2e-3,
+  overRounded: false,
   unserved: "trains the base's biases, which all adapters share",
   parameters: config => biases.parameters(config),
 };

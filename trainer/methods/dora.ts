@@ -24,6 +24,7 @@ export const dora: Method<DoraSpec> = {
   flags: loraFlags,
   spec: flags => ({ name: 'dora', ...scaledSpec(flags) }),
   learningRate: 1e-3,
+  overRounded: false,
   unserved: 'changes the length of the rows of the weights, which serving adds to and cannot scale',
   parameters: (config, { rank, targetModules }) =>
     sitesOf(config, targetModules).flatMap(site => [

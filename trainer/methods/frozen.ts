@@ -3,7 +3,7 @@ import { type EncoderConfig, type TargetModule, targetModules } from '../../func
 import { familyNames, moduleWidths } from '../../functions/artifacts/modules.ts';
 import type { Graph } from '../graph/graph.ts';
 import { tableLookup } from '../models/family.ts';
-import type { Seams } from './method.ts';
+import type { FrozenSeams } from './method.ts';
 
 /** A linear layer of the base that can be adapted. */
 export interface Site {
@@ -44,8 +44,9 @@ export function frozenLinear(g: Graph, site: Site) {
   };
 }
 
-export function frozenSeams(config: EncoderConfig): Seams {
+export function frozenSeams(config: EncoderConfig): FrozenSeams {
   return {
+    rounded: false,
     lookup: tableLookup,
     project: ({ g, layer, modules, x }) =>
       modules.map(module => {

@@ -20,6 +20,7 @@ export const full: Method<FullSpec> = {
   flags: ['fromScratch'],
   spec: ({ fromScratch = false }) => ({ name: 'full', fromScratch }),
   learningRate: 5e-5,
+  overRounded: false,
   unserved: 'trains the whole base, which all adapters share',
   parameters: (config, { fromScratch }) => everything.parameters(config, fromScratch ? scratch : undefined),
 };

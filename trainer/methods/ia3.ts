@@ -18,6 +18,7 @@ export const ia3: Method<Ia3Spec> = {
   flags: [],
   spec: () => ({ name: 'ia3' }),
   learningRate: 5e-3,
+  overRounded: true,
   unserved: 'scales activations, which serving does not do yet',
   // Shapes are PEFT's.
   parameters: config =>

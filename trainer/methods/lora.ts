@@ -3,12 +3,12 @@
  * product is merged into the weight at every step; the graph's algebra keeps its gradient low-rank (graph/rewrite.ts).
  */
 import * as z from 'zod';
-import { AdapterManifest, targetModules } from '../../functions/artifacts/manifests.ts';
+import { AdapterManifest, type TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
 import { loraNames } from '../../functions/artifacts/modules.ts';
 import type { Value } from '../graph/value.ts';
 import type { Parameter } from '../parameters.ts';
 import { frozenLinear, type Site, siteOf, sitesOf } from './frozen.ts';
-import type { AdaptArguments, Method, MethodFlags } from './method.ts';
+import type { AdaptArguments, Method, MethodFlags, Seams } from './method.ts';
 
 /** Rank, alpha and target modules as a served adapter's manifest has them. */
 export const LoraSpec = AdapterManifest.shape.lora.extend({ name: z.literal('lora') });
@@ -43,7 +43,21 @@ export function updatedWeight({ g, config, spec, parameters }: AdaptArguments<Sc
   return g.matmul(b, a, { alpha: spec.alpha / spec.rank, addend: frozenLinear(g, site).weight });
 }
 
-/** The same of plain numbers. */
+/** y + (alpha / rank) (x A') B' [rows, out], y what the layer gives without it. */
+function beside(
+  { config, spec, parameters }: AdaptArguments<Scaled>,
+  frozen: Seams,
+  site: Parameters<Seams['project']>[0],
+  module: TargetModule,
+): Value {
+  const names = loraNames(config.family, site.layer, module);
+  const [a, b] = [parameters.get(names.a)!, parameters.get(names.b)!];
+  const [y] = frozen.project({ ...site, modules: [module] });
+  const narrow = site.g.matmul(site.x, a, { transB: true });
+  return site.g.matmul(narrow, b, { transB: true, alpha: spec.alpha / spec.rank, addend: y });
+}
+
+/** W + (alpha / rank) B A of plain numbers. */
 export function updated(
   weight: Float32Array,
   { in: width, out }: Site,
@@ -66,6 +80,7 @@ export const lora: Method<LoraSpec> = {
   flags: loraFlags,
   spec: flags => ({ name: 'lora', ...scaledSpec(flags) }),
   learningRate: 1e-3,
+  overRounded: true,
   unserved: null,
   parameters: (config, { rank, targetModules: modules }) =>
     sitesOf(config, modules).flatMap(site => pairOf(config, site, rank)),
@@ -74,6 +89,7 @@ export const lora: Method<LoraSpec> = {
     project: site =>
       site.modules.flatMap(module => {
         if (!args.spec.targetModules.includes(module)) return frozen.project({ ...site, modules: [module] });
+        if (frozen.rounded) return beside(args, frozen, site, module);
         const adapted = siteOf(args.config, site.layer, module);
         const { bias } = frozenLinear(args.g, adapted);
         return args.g.matmul(site.x, updatedWeight(args, adapted), { transB: true, addend: bias });

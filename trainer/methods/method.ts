@@ -20,6 +20,11 @@ export interface MethodFlags {
 /** Where the encoder lets others in: how its linear layers are applied and its tables read. */
 export type Seams = Pick<EncodeArguments, 'project' | 'lookup'>;
 
+/** The encoder as the base has it. `rounded`: its weights are not stored as floats, so nothing can be merged into them. */
+export interface FrozenSeams extends Seams {
+  rounded: boolean;
+}
+
 export interface AdaptArguments<Spec> {
   g: Graph;
   config: EncoderConfig;
@@ -44,6 +49,8 @@ export interface Method<Spec> {
   spec(flags: MethodFlags): Spec;
   /** Peak rate where none is given. */
   learningRate: number;
+  /** Whether it works over a base whose weights are rounded. */
+  overRounded: boolean;
   /** Why what it trains cannot be served, after "it"; null where it is served. */
   unserved: string | null;
   /** Without the head's. */
@@ -52,7 +59,7 @@ export interface Method<Spec> {
    * Seams that apply the parameters over the frozen ones. A tensor of the base that is trained itself is substituted in
    * the graph (`g.substitute`), wherever the encoder reads it.
    */
-  adapt(args: AdaptArguments<Spec>, frozen: Seams): Seams;
+  adapt(args: AdaptArguments<Spec>, frozen: FrozenSeams): Seams;
   /** How each tensor of the base that is changed is made, by its name. */
   merge(args: MergeArguments<Spec>): ReadonlyMap<string, Merge>;
 }

@@ -9,7 +9,15 @@ import { frozenSeams } from './frozen.ts';
 import { FullSpec, full } from './full.ts';
 import { Ia3Spec, ia3 } from './ia3.ts';
 import { LoraSpec, lora } from './lora.ts';
-import type { AdaptArguments, Merge, MergeArguments, Method, MethodFlags, Seams } from './method.ts';
+import type {
+  AdaptArguments,
+  FrozenSeams,
+  Merge,
+  MergeArguments,
+  Method,
+  MethodFlags,
+  Seams,
+} from './method.ts';
 
 /** A method with its settings resolved. */
 export const MethodSpec = z.discriminatedUnion('name', [LoraSpec, DoraSpec, Ia3Spec, BitfitSpec, FullSpec]);
@@ -46,8 +54,11 @@ export function methodParameters(config: EncoderConfig, spec: MethodSpec): Param
   return methodOf(spec).parameters(config, spec);
 }
 
-export function adaptedSeams(args: AdaptArguments<MethodSpec>): Seams {
-  return methodOf(args.spec).adapt(args, frozenSeams(args.config));
+export function adaptedSeams(
+  args: AdaptArguments<MethodSpec>,
+  frozen: FrozenSeams = frozenSeams(args.config),
+): Seams {
+  return methodOf(args.spec).adapt(args, frozen);
 }
 
 export function mergesOf(args: MergeArguments<MethodSpec>): ReadonlyMap<string, Merge> {
