@@ -96,6 +96,7 @@ test('an empty token is of no word', () => {
     ids: Int32Array.of(5, 6, 7),
     starts: Int32Array.of(1, 0, 2),
     ends: Int32Array.of(1, 1, 3),
+    words: Int32Array.of(0, 1, 1),
   };
   expect([...firstTokens(wordsOf('中 a'), encoding)]).toEqual([1, 2]);
 });

@@ -34,7 +34,7 @@ export function compileGolden({ source, sha256: digest, patch }: Golden): Uint8A
   return compileTokenizer(JSON.stringify({ ...JSON.parse(json), ...patch }));
 }
 
-function readFixture(name: string): string {
+export function readFixture(name: string): string {
   return gunzipSync(readFileSync(file(name))).toString();
 }
 
