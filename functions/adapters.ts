@@ -5,7 +5,7 @@
 import { type ResidentAdapter, readAdapter } from './artifacts/adapter.ts';
 import type { BaseManifest } from './artifacts/manifests.ts';
 import { type AdapterReference, parseReference } from './artifacts/names.ts';
-import { loadVersion, resolveReference } from './artifacts/versions.ts';
+import { type AliasTarget, followAlias, loadVersion } from './artifacts/versions.ts';
 import { type ErrorCode, VeneerError } from './error.ts';
 import type { Store } from './store/store.ts';
 
@@ -64,8 +64,7 @@ const maxAliases = 100_000;
 const maxRefusals = 10_000;
 const prefetchAtOnce = 8;
 
-interface KnownAlias {
-  digest: string;
+interface KnownAlias extends AliasTarget {
   until: number;
   staleUntil: number;
 }
@@ -85,11 +84,11 @@ export function openAdapters({ store, base, budgetBytes, aliasTtlMs, now }: Adap
     if (known && now() < known.until) return known.digest;
     return resolveOnce(key, async () => {
       try {
-        const digest = await resolveReference(store, tenant, reference);
+        const { digest, etag } = await followAlias(store, { tenant, ...reference, known });
         const until = now() + aliasTtlMs;
         putBounded(aliases, {
           key,
-          value: { digest, until, staleUntil: until + staleAliasMs },
+          value: { digest, etag, until, staleUntil: until + staleAliasMs },
           max: maxAliases,
         });
         return digest;
