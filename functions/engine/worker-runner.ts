@@ -3,6 +3,8 @@ import { Worker } from 'node:worker_threads';
 import type { GraphPaths, Logits, Runner } from './runner.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker.ts';
 
+type Answer = Exclude<WorkerAnswer['answer'], { error: string }>;
+
 /** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
 function workerUrl(): URL {
   const { url } = import.meta;
@@ -13,7 +15,7 @@ function workerUrl(): URL {
 export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker: Worker } {
   const worker = new Worker(workerUrl());
   let alive = true;
-  const pending = new Map<number, { resolve(logits: Logits): void; reject(error: Error): void }>();
+  const pending = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
   let last = 0;
   const die = (why: string) => {
     alive = false;
@@ -23,29 +25,29 @@ export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker:
   worker.on('message', ({ id, answer }: WorkerAnswer) => {
     const waiting = pending.get(id);
     pending.delete(id);
-    if ('error' in answer) waiting?.reject(new Error(answer.error));
+    if (answer !== 'open' && 'error' in answer) waiting?.reject(new Error(answer.error));
     else waiting?.resolve(answer);
   });
   worker.on('error', error => die(`a worker thread failed: ${error.message}`));
   worker.on('exit', code => die(`a worker thread ended with code ${code}`));
+  const ask = (request: Omit<WorkerRequest, 'id'>) => {
+    if (!alive) return Promise.reject(new Error('the worker thread has ended'));
+    return new Promise<Answer>((resolve, reject) => {
+      const id = ++last;
+      pending.set(id, { resolve, reject });
+      worker.postMessage(
+        { ...request, id } satisfies WorkerRequest,
+        Object.values(request.feeds ?? {}).map(feed => feed.data.buffer as ArrayBuffer),
+      );
+    });
+  };
   return {
     worker,
     get alive() {
       return alive;
     },
-    async run(graph, feeds) {
-      const path = await graphPath(graph);
-      if (!alive) throw new Error('the worker thread has ended');
-      return new Promise((resolve, reject) => {
-        const id = ++last;
-        pending.set(id, { resolve, reject });
-        const request: WorkerRequest = { id, path, feeds };
-        worker.postMessage(
-          request,
-          Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer),
-        );
-      });
-    },
+    run: async (graph, feeds) => (await ask({ path: await graphPath(graph), feeds })) as Logits,
+    open: async graph => void (await ask({ path: await graphPath(graph) })),
     async close() {
       await worker.terminate();
     },
