@@ -1,19 +1,13 @@
 /** Runs batches in a worker thread, so that the event loop of the server stays free. */
 import { Worker } from 'node:worker_threads';
+import { packageFile } from '../package-file.ts';
 import type { GraphPaths, Logits, Runner } from './runner.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker.ts';
 
 type Answer = Exclude<WorkerAnswer['answer'], { error: string }>;
 
-/** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
-function workerUrl(): URL {
-  const { url } = import.meta;
-  const root = url.slice(0, url.lastIndexOf(url.endsWith('.ts') ? '/functions/engine/' : '/dist/'));
-  return new URL(`${root}/dist/functions/engine/worker.js`);
-}
-
 export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker: Worker } {
-  const worker = new Worker(workerUrl());
+  const worker = new Worker(packageFile('dist/functions/engine/worker.js'));
   let alive = true;
   const pending = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
   let last = 0;

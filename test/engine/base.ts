@@ -61,7 +61,7 @@ export async function testBase(size: 'tiny' | 'wide', precision: PrecisionName):
     await writeFile(join(source, 'model.safetensors'), wideWeights());
   }
   const store = openDirectoryStore(join(folder, 'store'));
-  await pullBase(store, { wanted: source, name: size, precision, force: false }, () => {});
+  await pullBase(store, { wanted: source, name: size, precision, force: false, probe: false }, () => {});
   const manifest = await readBase(store, size);
   return {
     manifest,
