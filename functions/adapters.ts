@@ -3,17 +3,12 @@
  * first. An adapter of another base is an error, never the bare base. Everything kept here is bounded.
  */
 import { type ResidentAdapter, readAdapter } from './artifacts/adapter.ts';
-import type { BaseManifest } from './artifacts/manifests.ts';
+import type { AdapterManifest, BaseManifest } from './artifacts/manifests.ts';
 import { type AdapterReference, parseReference } from './artifacts/names.ts';
-import { loadVersion, resolveReference } from './artifacts/versions.ts';
+import { type AliasTarget, followAlias, loadVersion } from './artifacts/versions.ts';
 import { type ErrorCode, VeneerError } from './error.ts';
 import type { Store } from './store/store.ts';
-
-/** An adapter as it is asked for. */
-export interface WantedAdapter {
-  tenant: string;
-  reference: string;
-}
+import type { WantedAdapter } from './wanted.ts';
 
 export interface AdapterStats {
   /** Requests whose adapter was in memory, and that waited for a load (their own or another's). */
@@ -30,6 +25,11 @@ export interface AdapterStats {
   residentBytes: number;
 }
 
+export interface Prefetched {
+  loaded: AdapterManifest[];
+  failed: (WantedAdapter & { error: unknown })[];
+}
+
 export interface Adapters {
   /**
    * The adapter stays whole for whoever holds it: eviction takes it off the list, and its memory goes with the last
@@ -37,8 +37,8 @@ export interface Adapters {
    * @throws VeneerError `not_found` for an adapter that is unknown, or another tenant's: the same error.
    */
   get(tenant: string, reference: string): Promise<ResidentAdapter>;
-  /** Loads these ahead of the requests that need them. Never rejects; returns the ones that failed. */
-  prefetch(wanted: readonly WantedAdapter[]): Promise<(WantedAdapter & { error: unknown })[]>;
+  /** Loads these ahead of the requests that need them. Never rejects. */
+  prefetch(wanted: readonly WantedAdapter[]): Promise<Prefetched>;
   stats(): AdapterStats;
 }
 
@@ -64,8 +64,7 @@ const maxAliases = 100_000;
 const maxRefusals = 10_000;
 const prefetchAtOnce = 8;
 
-interface KnownAlias {
-  digest: string;
+interface KnownAlias extends AliasTarget {
   until: number;
   staleUntil: number;
 }
@@ -85,11 +84,11 @@ export function openAdapters({ store, base, budgetBytes, aliasTtlMs, now }: Adap
     if (known && now() < known.until) return known.digest;
     return resolveOnce(key, async () => {
       try {
-        const digest = await resolveReference(store, tenant, reference);
+        const { digest, etag } = await followAlias(store, { tenant, ...reference, known });
         const until = now() + aliasTtlMs;
         putBounded(aliases, {
           key,
-          value: { digest, until, staleUntil: until + staleAliasMs },
+          value: { digest, etag, until, staleUntil: until + staleAliasMs },
           max: maxAliases,
         });
         return digest;
@@ -157,14 +156,17 @@ export function openAdapters({ store, base, budgetBytes, aliasTtlMs, now }: Adap
   return {
     get,
     async prefetch(wanted) {
-      const failed: (WantedAdapter & { error: unknown })[] = [];
+      const { loaded, failed }: Prefetched = { loaded: [], failed: [] };
       const waiting = wanted.values();
       const lane = async () => {
         for (const { tenant, reference } of waiting)
-          await get(tenant, reference).catch(error => failed.push({ tenant, reference, error }));
+          await get(tenant, reference).then(
+            ({ manifest }) => loaded.push(manifest),
+            error => failed.push({ tenant, reference, error }),
+          );
       };
       await Promise.all(Array.from({ length: prefetchAtOnce }, lane));
-      return failed;
+      return { loaded, failed };
     },
     stats: () => ({ ...counts, resident: resident.size, residentBytes }),
   };

@@ -8,6 +8,8 @@ const entries = [
   'trainer/bench.ts',
   'trainer/bench/step.ts',
   'trainer/bench/serve-run.ts',
+  'trainer/bench/sessions-run.ts',
+  'trainer/bench/transformers-js.ts',
   'trainer/engines/onnx-worker.ts',
   'functions/server.ts',
   'functions/engine/worker.ts',

@@ -58,6 +58,15 @@ export const EncoderConfig = z.object({
 });
 export type EncoderConfig = z.infer<typeof EncoderConfig>;
 
+/** A score, 0 to 1, of the frozen base in float32 and in the precision that it is served in. */
+const Probe = z.object({ metric: z.string(), float32: z.number(), served: z.number() });
+export const Probes = z.object({
+  classification: Probe,
+  sequenceLabeling: Probe,
+  questionAnswering: Probe,
+});
+export type Probes = z.infer<typeof Probes>;
+
 export const BaseManifest = z.object({
   formatVersion: z.literal(1),
   name: BaseName,
@@ -73,6 +82,8 @@ export const BaseManifest = z.object({
   precision: z.enum(['fp32', 'int8', 'int8-block']),
   /** Against float32 on sample texts: cosine of the pooled final hidden state. */
   fidelity: z.object({ cosineMean: z.number(), cosineMin: z.number() }),
+  /** What the precision costs in task quality, on example data; missing where it was not measured. */
+  probes: Probes.optional(),
   /** `source` is tokenizer.json; its digest is the tokenizer digest. `compiled` is what is mapped at start. */
   tokenizer: z.object({ source: FileRef, compiled: FileRef }),
   weights: FileRef,

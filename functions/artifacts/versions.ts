@@ -29,6 +29,12 @@ export interface StandingAlias {
   etag: string;
 }
 
+/** The version that an alias points to, and the etag of the alias that says so. */
+export interface AliasTarget {
+  digest: string;
+  etag: string;
+}
+
 export interface AliasChange {
   tenant: string;
   name: string;
@@ -98,6 +104,27 @@ export async function readAlias(
 }
 
 /**
+ * The version that an alias points to. Where `known` says what it pointed to before, it is fetched only if it has changed.
+ * @throws VeneerError `not_found`.
+ */
+export async function followAlias(
+  store: Store,
+  {
+    tenant,
+    name,
+    alias,
+    known,
+  }: { tenant: string; name: string; alias: string; known?: AliasTarget | undefined },
+): Promise<AliasTarget> {
+  const key = aliasKey(tenant, name, alias);
+  const found = await (known ? store.getIfChanged(key, known.etag) : store.get(key));
+  if (found === 'unchanged') return known!;
+  if (!found) throw notFound({ name, alias });
+  const { digest } = parseDocument(Alias, found.bytes, `alias ${name}@${alias}`);
+  return { digest, etag: found.etag };
+}
+
+/**
  * Points an alias at a version that exists and keeps what it pointed to before in `previous`.
  * @throws VeneerError `conflict` where someone else moved it first; the message says to what.
  */
@@ -144,9 +171,7 @@ export async function resolveReference(
       throw notFound(reference);
     return digest;
   }
-  const found = await readAlias(store, { tenant, ...reference });
-  if (!found) throw notFound(reference);
-  return found.alias.digest;
+  return (await followAlias(store, { tenant, ...reference })).digest;
 }
 
 /** A version whose every byte agrees with its digest. */

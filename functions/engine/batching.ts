@@ -101,7 +101,10 @@ export function batchingEngine({
 
   const runBatch = async (runner: Runner, entries: Entry[]) => {
     try {
-      const variant = variantOf(entries, narrow);
+      const variant = variantOf(
+        entries.map(entry => entry.row.adapter.manifest),
+        narrow,
+      );
       const feeds = assemble(
         entries.map(entry => entry.row),
         variant,
@@ -160,6 +163,10 @@ export function batchingEngine({
         dispatch();
       });
     },
+    async warm(adapters) {
+      const graphs = new Set(adapters.map(adapter => variantName(variantOf([adapter], narrow))));
+      await Promise.all([...held.keys()].flatMap(runner => Array.from(graphs, graph => runner.open(graph))));
+    },
     async close() {
       closed = true;
       fail(
@@ -186,8 +193,7 @@ function kindOf({ head, lora, labels }: AdapterManifest): string {
 }
 
 /** The graph of a batch. Whether its adapters come as int8 or float32 changes no bit: int8 values are exact in float32. */
-function variantOf(entries: readonly Entry[], narrow: boolean): Variant {
-  const manifests = entries.map(entry => entry.row.adapter.manifest);
+function variantOf(manifests: readonly AdapterManifest[], narrow: boolean): Variant {
   const { head, lora } = manifests[0]!;
   return {
     head: headKind(head),

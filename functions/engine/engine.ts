@@ -3,7 +3,7 @@
  * share a run.
  */
 import type { ResidentAdapter } from '../artifacts/adapter.ts';
-import type { BaseManifest } from '../artifacts/manifests.ts';
+import type { AdapterManifest, BaseManifest } from '../artifacts/manifests.ts';
 import type { Window } from '../tasks/windows.ts';
 
 export interface Row {
@@ -25,5 +25,7 @@ export interface Engine {
    * @throws VeneerError `rate_limited` where too much waits already, `unavailable` where the workers keep failing.
    */
   run(rows: readonly Row[], options?: RunOptions): Promise<Float32Array[]>;
+  /** Opens in every runner what the first rows of these adapters will need. */
+  warm(adapters: readonly AdapterManifest[]): Promise<void>;
   close(): Promise<void>;
 }

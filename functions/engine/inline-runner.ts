@@ -4,9 +4,11 @@ import { openSessions } from './session.ts';
 
 export function inlineRunner(graphPath: GraphPaths, threads: number): Runner {
   const sessions = openSessions(threads);
+  const session = async (graph: string) => sessions.at(await graphPath(graph));
   return {
     alive: true,
-    run: async (graph, feeds) => (await sessions.at(await graphPath(graph))).run(feeds),
+    run: async (graph, feeds) => (await session(graph)).run(feeds),
+    open: async graph => void (await session(graph)),
     close: sessions.close,
   };
 }

@@ -27,15 +27,9 @@ export class FairQueue<Entry extends Waiting> {
   /** In the order of their turns. */
   readonly #tenants = new Map<string, Entry[]>();
   #size = 0;
-  #tokens = 0;
 
   get size() {
     return this.#size;
-  }
-
-  /** Tokens that wait. */
-  get tokens() {
-    return this.#tokens;
   }
 
   push(entry: Entry): void {
@@ -43,7 +37,6 @@ export class FairQueue<Entry extends Waiting> {
     if (own) own.push(entry);
     else this.#tenants.set(entry.tenant, [entry]);
     this.#size++;
-    this.#tokens += entry.length;
   }
 
   /** Takes out all entries that match, e.g. of a cancelled request. */
@@ -57,7 +50,6 @@ export class FairQueue<Entry extends Waiting> {
       else this.#tenants.delete(tenant);
     }
     this.#size -= removed.length;
-    for (const { length } of removed) this.#tokens -= length;
     return removed;
   }
 
@@ -96,7 +88,6 @@ export class FairQueue<Entry extends Waiting> {
       }
     }
     this.#size -= batch.length;
-    for (const { length } of batch) this.#tokens -= length;
     return batch;
   }
 }

@@ -10,6 +10,8 @@ export interface Logits {
 export interface Runner {
   /** Runs the serving graph of this name; calls run in their order. The feeds are given away: their buffers may move. */
   run(graph: string, feeds: Readonly<Record<string, Feed>>): Promise<Logits>;
+  /** Opens the graph's session ahead of the first run that needs it. */
+  open(graph: string): Promise<void>;
   /** Whether it can run again; a worker thread that died cannot. */
   readonly alive: boolean;
   close(): Promise<void>;

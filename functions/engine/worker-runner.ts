@@ -1,19 +1,15 @@
 /** Runs batches in a worker thread, so that the event loop of the server stays free. */
 import { Worker } from 'node:worker_threads';
+import { packageFile } from '../package-file.ts';
 import type { GraphPaths, Logits, Runner } from './runner.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker.ts';
 
-/** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
-function workerUrl(): URL {
-  const { url } = import.meta;
-  const root = url.slice(0, url.lastIndexOf(url.endsWith('.ts') ? '/functions/engine/' : '/dist/'));
-  return new URL(`${root}/dist/functions/engine/worker.js`);
-}
+type Answer = Exclude<WorkerAnswer['answer'], { error: string }>;
 
 export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker: Worker } {
-  const worker = new Worker(workerUrl());
+  const worker = new Worker(packageFile('dist/functions/engine/worker.js'));
   let alive = true;
-  const pending = new Map<number, { resolve(logits: Logits): void; reject(error: Error): void }>();
+  const pending = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
   let last = 0;
   const die = (why: string) => {
     alive = false;
@@ -23,29 +19,29 @@ export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker:
   worker.on('message', ({ id, answer }: WorkerAnswer) => {
     const waiting = pending.get(id);
     pending.delete(id);
-    if ('error' in answer) waiting?.reject(new Error(answer.error));
+    if (answer !== 'open' && 'error' in answer) waiting?.reject(new Error(answer.error));
     else waiting?.resolve(answer);
   });
   worker.on('error', error => die(`a worker thread failed: ${error.message}`));
   worker.on('exit', code => die(`a worker thread ended with code ${code}`));
+  const ask = (request: Omit<WorkerRequest, 'id'>) => {
+    if (!alive) return Promise.reject(new Error('the worker thread has ended'));
+    return new Promise<Answer>((resolve, reject) => {
+      const id = ++last;
+      pending.set(id, { resolve, reject });
+      worker.postMessage(
+        { ...request, id } satisfies WorkerRequest,
+        Object.values(request.feeds ?? {}).map(feed => feed.data.buffer as ArrayBuffer),
+      );
+    });
+  };
   return {
     worker,
     get alive() {
       return alive;
     },
-    async run(graph, feeds) {
-      const path = await graphPath(graph);
-      if (!alive) throw new Error('the worker thread has ended');
-      return new Promise((resolve, reject) => {
-        const id = ++last;
-        pending.set(id, { resolve, reject });
-        const request: WorkerRequest = { id, path, feeds };
-        worker.postMessage(
-          request,
-          Object.values(feeds).map(feed => feed.data.buffer as ArrayBuffer),
-        );
-      });
-    },
+    run: async (graph, feeds) => (await ask({ path: await graphPath(graph), feeds })) as Logits,
+    open: async graph => void (await ask({ path: await graphPath(graph) })),
     async close() {
       await worker.terminate();
     },

@@ -7,12 +7,13 @@ import { openSessions } from './session.ts';
 export interface WorkerRequest {
   id: number;
   path: string;
-  feeds: Record<string, Feed>;
+  /** Left out: the session is opened, and nothing runs. */
+  feeds?: Readonly<Record<string, Feed>>;
 }
 
 export interface WorkerAnswer {
   id: number;
-  answer: Logits | { error: string };
+  answer: Logits | 'open' | { error: string };
 }
 
 const port = parentPort!;
@@ -22,7 +23,9 @@ port.on('message', async ({ id, path, feeds }: WorkerRequest) => {
   const reply = (answer: WorkerAnswer['answer'], transfer: ArrayBuffer[] = []) =>
     port.postMessage({ id, answer } satisfies WorkerAnswer, transfer);
   try {
-    const { data, shape } = await (await sessions.at(path)).run(feeds);
+    const session = await sessions.at(path);
+    if (!feeds) return reply('open');
+    const { data, shape } = await session.run(feeds);
     // The runtime's own memory cannot move between threads: hand over a copy.
     const copy = Float32Array.from(data);
     reply({ data: copy, shape: [...shape] }, [copy.buffer]);

@@ -1,9 +1,8 @@
 /** What a server's environment variables say, for the entry files. */
 import { availableParallelism } from 'node:os';
-import type { WantedAdapter } from '../adapters.ts';
-import { parseReference, TenantName } from '../artifacts/names.ts';
 import { VeneerError } from '../error.ts';
 import { openStore } from '../store/open.ts';
+import { parseWanted } from '../wanted.ts';
 import type { ServerOptions } from './serve.ts';
 
 export interface EnvironmentDefaults {
@@ -23,7 +22,7 @@ export async function readEnvironment(
     port: wholeNumber(env, { name: 'PORT', fallback: 8787, min: 0, max: 65_535 }),
     cacheDir: env.VENEER_CACHE_DIR || cacheDir,
     workers: wholeNumber(env, { name: 'VENEER_WORKERS', fallback: availableParallelism(), min: 0, max: 256 }),
-    prefetch: wantedAdapters(env.VENEER_PREFETCH ?? ''),
+    prefetch: parseWanted(env.VENEER_PREFETCH ?? '', 'VENEER_PREFETCH'),
   };
 }
 
@@ -39,21 +38,4 @@ function wholeNumber(
     'usage',
     `${name} is ${JSON.stringify(text)}: set a whole number from ${min} to ${max}`,
   );
-}
-
-/** `tenant/name,tenant/name@alias` */
-function wantedAdapters(text: string): WantedAdapter[] {
-  const entries = text.split(',').map(entry => entry.trim());
-  return entries.filter(Boolean).map(entry => {
-    const slash = entry.indexOf('/');
-    const [tenant, reference] = [entry.slice(0, slash), entry.slice(slash + 1)];
-    try {
-      parseReference(reference);
-      if (slash > 0 && TenantName.safeParse(tenant).success) return { tenant, reference };
-    } catch {}
-    throw new VeneerError(
-      'usage',
-      `VENEER_PREFETCH has ${JSON.stringify(entry.slice(0, 160))}: write tenant/name or tenant/name@alias, with commas between`,
-    );
-  });
 }

@@ -11,6 +11,7 @@ export function servedStore(store: Store): Store {
     ...store,
     url: store.url,
     get: key => store.get(key).catch(failed),
+    getIfChanged: (key, etag) => store.getIfChanged(key, etag).catch(failed),
     async *list(prefix) {
       try {
         yield* store.list(prefix);

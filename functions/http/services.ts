@@ -1,7 +1,8 @@
 /** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
-import { type Adapters, openAdapters, type WantedAdapter } from '../adapters.ts';
+import { type Adapters, openAdapters } from '../adapters.ts';
 import { type Base, openBase } from '../base.ts';
 import type { Store } from '../store/store.ts';
+import type { WantedAdapter } from '../wanted.ts';
 import { onlyBase } from './base-name.ts';
 import { lazyBase } from './lazy-base.ts';
 import { logError } from './log.ts';
@@ -22,7 +23,7 @@ export interface Services {
   adapters: Adapters;
   /** Opened once for however many ask; a failure is forgotten, so the next call tries again. */
   base(): Promise<Base>;
-  /** Whether the base is open, or nothing speaks against opening it. */
+  /** Whether the base is open, or nothing speaks against opening it, and what is to be loaded at start has been. */
   ready(): boolean;
   limits: Limits;
   now(): Date;
@@ -49,7 +50,7 @@ export interface ServicesOptions {
   /** Worker threads that compute; 0 computes in the calling thread. */
   workers: number;
   limits?: Partial<Limits> | undefined;
-  /** Loaded at start, ahead of the requests that need them; this opens the base. One that fails is logged. */
+  /** Loaded at start, with the sessions they need, before it is ready; this opens the base. One that fails is logged. */
   prefetch?: readonly WantedAdapter[] | undefined;
 }
 
@@ -68,14 +69,22 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     aliasTtlMs,
     now: Date.now,
   });
-  void adapters.prefetch(prefetch).then(failed => {
+  let warming = prefetch.length > 0;
+  const warmUp = async () => {
+    const { loaded, failed } = await adapters.prefetch(prefetch);
     for (const { error } of failed) logError(error);
-  });
+    if (loaded.length > 0) await (await base.get()).engine.warm(loaded);
+  };
+  void warmUp()
+    .catch(error => logError(error))
+    .finally(() => {
+      warming = false;
+    });
   return {
     store,
     adapters,
     base: base.get,
-    ready: base.ready,
+    ready: () => !warming && base.ready(),
     limits: { ...defaultLimits, ...limits },
     now: () => new Date(),
     close: base.close,

@@ -23,6 +23,11 @@ export function openDirectoryStore(path: string): Store {
       return read(fileOf(key));
     },
 
+    async getIfChanged(key, etag) {
+      const found = await read(fileOf(key));
+      return found?.etag === etag ? 'unchanged' : found;
+    },
+
     async put(key, bytes, condition) {
       const target = fileOf(key);
       const folder = dirname(target);

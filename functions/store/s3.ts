@@ -34,8 +34,14 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
   return {
     url,
 
-    async get(key) {
-      return read(key);
+    get(key) {
+      return read(key).catch(error => nothing(error, key));
+    },
+
+    getIfChanged(key, etag) {
+      return read(key, { IfNoneMatch: etag }).catch(error =>
+        statusOf(error) === 304 ? ('unchanged' as const) : nothing(error, key),
+      );
     },
 
     async put(key, bytes, condition) {
@@ -97,9 +103,9 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
     },
   };
 
-  /** The SDK repeats a request by itself, but not a body that broke off. */
-  async function read(key: string): Promise<StoredObject | undefined> {
-    const input = { Bucket: bucket, Key: folder + checkKey(key) };
+  /** The SDK repeats a request by itself, but not a body that broke off. Rejects with the SDK's own errors. */
+  async function read(key: string, condition: { IfNoneMatch?: string } = {}): Promise<StoredObject> {
+    const input = { Bucket: bucket, Key: folder + checkKey(key), ...condition };
     for (let tries = 1; ; tries++) {
       let answered = false;
       try {
@@ -108,10 +114,13 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
         const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
         return { bytes, etag: answer.ETag ?? '' };
       } catch (error) {
-        if (nameOf(error) === 'NoSuchKey') return undefined;
-        if (!answered || tries === 3) throw failure(error, `reading ${key}`);
+        if (!answered || tries === 3) throw error;
       }
     }
+  }
+
+  function nothing(error: unknown, key: string): undefined {
+    if (nameOf(error) !== 'NoSuchKey') throw failure(error, `reading ${key}`);
   }
 
   function failure(error: unknown, doing: string): VeneerError {

@@ -17,6 +17,8 @@ export interface Store {
   readonly url: string;
   /** The object under `key`, or undefined where none is there. */
   get(key: string): Promise<StoredObject | undefined>;
+  /** The same where the object no longer has this etag; `unchanged`, without its bytes, where it still has. */
+  getIfChanged(key: string, etag: string): Promise<StoredObject | 'unchanged' | undefined>;
   /**
    * Writes whole or not at all and returns the new etag.
    * @throws VeneerError `conflict` where `condition` does not hold; exactly one of racing conditional writers wins.

@@ -2,6 +2,7 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readBase } from '../../functions/artifacts/bases.ts';
 import { readSafetensors, type TensorData, writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { writeTinyBase } from '../tiny-base.ts';
 import { refusalOf, resultOf } from './trainer.ts';
@@ -164,4 +165,16 @@ test('an adapter that was trained with another tokenizer is refused', async () =
     'push-adapter retokenized --tenant acme --name topic',
   ])
     expect(refusalOf(await workspace.run(...line.split(' ')))).toContain('with tokenizer ffffffffffff, but');
+});
+
+test('pull-base says what the precision costs in task quality, and keeps it in the manifest', async () => {
+  const { code, stdout } = await workspace.run('pull-base', 'tiny', '--name', 'measured');
+  expect(code).toBe(0);
+  const { probes } = await readBase(workspace.store, 'measured');
+  const told = Object.values(probes!).map(
+    ({ metric, float32, served }) =>
+      `measured: ${metric} ${served.toFixed(4)}, in float32 ${float32.toFixed(4)}`,
+  );
+  expect(told).toHaveLength(3);
+  expect(stdout.split('\n')).toEqual(expect.arrayContaining(told));
 });

@@ -1,7 +1,8 @@
 /** serve and keys: a server of one's own from start to stop, and who may ask it what. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createApp } from '../../functions/http/app.ts';
 import { openServices } from '../../functions/http/services.ts';
+import type { Store } from '../../functions/store/store.ts';
 import { type Running, resultOf } from './trainer.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -53,6 +54,62 @@ describe('serve', () => {
     expect(await refused('--port', '0', '--store', 'file:empty')).toMatch(/^error: .*has no base.*\n$/);
     server.child.kill('SIGTERM');
     await server.ended;
+  });
+});
+
+describe('a server that starts with adapters', () => {
+  const status = async (app: ReturnType<typeof createApp>) => (await app.request('/readyz')).status;
+
+  test('is ready once they are loaded, not before', async () => {
+    let release = () => {};
+    const held = new Promise<void>(resolve => {
+      release = resolve;
+    });
+    const store: Store = {
+      ...workspace.store,
+      async get(key) {
+        if (key.endsWith('.safetensors')) await held;
+        return workspace.store.get(key);
+      },
+    };
+    const prefetch = [{ tenant: 'acme', reference: 'topic' }];
+    const services = openServices({ store, cacheDir: workspace.path('cache'), workers: 1, prefetch });
+    const app = createApp(services);
+    await services.base();
+    expect(await status(app)).toBe(503);
+    release();
+    await vi.waitFor(async () => expect(await status(app)).toBe(200), { timeout: 10_000 });
+    expect(services.adapters.stats()).toMatchObject({ loads: 1, misses: 1, hits: 0 });
+    await services.close();
+  });
+
+  test('is ready without those that cannot be loaded, and its log names them', async () => {
+    const logged: string[] = [];
+    const write = vi.spyOn(process.stderr, 'write').mockImplementation(line => logged.push(String(line)) > 0);
+    const prefetch = ['nothing', 'topic'].map(reference => ({ tenant: 'acme', reference }));
+    const { store } = workspace;
+    const services = openServices({ store, cacheDir: workspace.path('cache'), workers: 0, prefetch });
+    const app = createApp(services);
+    await vi.waitFor(async () => expect(await status(app)).toBe(200), { timeout: 10_000 });
+    write.mockRestore();
+    expect(logged.join('')).toContain('nothing@live');
+    expect(services.adapters.stats()).toMatchObject({ loads: 1, resident: 1 });
+    await services.close();
+  });
+
+  test('takes their list from --prefetch, and refuses one that cannot be right', async () => {
+    const list = 'acme/topic, acme/topic@live';
+    const server = workspace.start('serve', '--port', '0', '--threads', '1', '--json', '--prefetch', list);
+    const { url } = JSON.parse(await firstLine(server));
+    await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), {
+      timeout: 10_000,
+    });
+    server.child.kill('SIGTERM');
+    await server.ended;
+    expect(await workspace.run('serve', '--port', '0', '--prefetch', 'topic')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: --prefetch has "topic": write [^\n]+\n$/),
+    });
   });
 });
 

@@ -21,13 +21,15 @@ let store: Store;
 let clock: number;
 /** Keys that were read, in order. */
 let reads: string[];
+/** Keys that were asked for and had not changed. */
+let unchanged: string[];
 /** Reads reject with it while it is set. */
 let broken: Error | undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'veneer-adapters-'));
   store = openDirectoryStore(folder);
-  [clock, reads, broken] = [1_000_000, [], undefined];
+  [clock, reads, unchanged, broken] = [1_000_000, [], [], undefined];
 });
 afterEach(() => rm(folder, { recursive: true }));
 
@@ -39,6 +41,13 @@ function open(options: Partial<AdaptersOptions> = {}): Adapters {
       reads.push(key);
       if (broken) throw broken;
       return store.get(key);
+    },
+    async getIfChanged(key, etag) {
+      reads.push(key);
+      if (broken) throw broken;
+      const found = await store.getIfChanged(key, etag);
+      if (found === 'unchanged') unchanged.push(key);
+      return found;
     },
   };
   return openAdapters({
@@ -256,6 +265,26 @@ describe('an alias', () => {
     expect(readsOf('aliases/')).toBe(2);
   });
 
+  it('is fetched again only where it has changed', async () => {
+    const { first, second, move } = await twoVersions();
+    const adapters = open();
+    const digest = async () => (await adapters.get(tenant, 'support')).digest;
+    await digest();
+    for (let i = 0; i < 3; i++) {
+      clock += aliasTtlMs;
+      expect(await digest()).toBe(first);
+    }
+    const key = `tenants/${tenant}/adapters/support/aliases/live.json`;
+    expect(unchanged).toEqual([key, key, key]);
+    await move();
+    clock += aliasTtlMs;
+    expect(await digest()).toBe(second);
+    expect(unchanged).toHaveLength(3);
+    clock += aliasTtlMs;
+    expect(await digest()).toBe(second);
+    expect(unchanged).toHaveLength(4);
+  });
+
   it('is believed while the store cannot be reached, is asked for once a second, and followed when it can be', async () => {
     const { first, second, move } = await twoVersions();
     const adapters = open();
@@ -299,7 +328,8 @@ describe('a prefetch', () => {
     for (const name of names) await add(name);
     const adapters = open();
     const wanted = [...names, 'nothing', 'Not a name'].map(reference => ({ tenant, reference }));
-    const failed = await adapters.prefetch(wanted);
+    const { loaded, failed } = await adapters.prefetch(wanted);
+    expect(loaded).toHaveLength(20);
     expect(new Map(failed.map(({ reference, error }) => [reference, (error as VeneerError).code]))).toEqual(
       new Map([
         ['nothing', 'not_found'],
@@ -313,7 +343,7 @@ describe('a prefetch', () => {
   });
 
   it('of nothing does nothing', async () => {
-    expect(await open().prefetch([])).toEqual([]);
+    expect(await open().prefetch([])).toEqual({ loaded: [], failed: [] });
   });
 });
 

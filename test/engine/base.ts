@@ -10,6 +10,7 @@ import type { Engine } from '../../functions/engine/engine.ts';
 import { inlineRunner } from '../../functions/engine/inline-runner.ts';
 import type { GraphPaths } from '../../functions/engine/runner.ts';
 import { openDirectoryStore } from '../../functions/store/directory.ts';
+import type { Store } from '../../functions/store/store.ts';
 import type { PrecisionName } from '../../trainer/base/precision.ts';
 import { pullBase } from '../../trainer/commands/pull-base.ts';
 import { bert } from '../../trainer/models/bert.ts';
@@ -17,6 +18,7 @@ import { uniform } from '../../trainer/random.ts';
 import { writeTinyBase } from '../tiny-base.ts';
 
 export interface TestBase {
+  store: Store;
   manifest: BaseManifest;
   graphPath: GraphPaths;
   /** The float32 weights that training reads. */
@@ -61,9 +63,10 @@ export async function testBase(size: 'tiny' | 'wide', precision: PrecisionName):
     await writeFile(join(source, 'model.safetensors'), wideWeights());
   }
   const store = openDirectoryStore(join(folder, 'store'));
-  await pullBase(store, { wanted: source, name: size, precision, force: false }, () => {});
+  await pullBase(store, { wanted: source, name: size, precision, force: false, probe: false }, () => {});
   const manifest = await readBase(store, size);
   return {
+    store,
     manifest,
     graphPath: variant => baseFile(store, size, manifest.graphs[variant]!, folder),
     trainingWeights: () => baseFile(store, size, manifest.trainingWeights, folder),

@@ -31,6 +31,7 @@ const firsts = (logits: readonly Float32Array[]) => logits.map(([value]) => valu
 interface Run {
   /** First token of each row. */
   tokens: number[];
+  graph: string;
   runner: FakeRunner;
   succeed(): void;
   fail(error: Error): void;
@@ -39,6 +40,8 @@ interface Run {
 interface FakeRunner extends Runner {
   alive: boolean;
   closed: boolean;
+  /** Graphs that it was told to open. */
+  opened: string[];
 }
 
 /** Batches that run, in the order they began. */
@@ -64,15 +67,20 @@ function startRunner(): Runner {
   const runner: FakeRunner = {
     alive: true,
     closed: false,
-    run: (_graph, feeds) =>
+    opened: [],
+    run: (graph, feeds) =>
       new Promise((resolve, reject) => {
         runs.push({
           tokens: tokensOf(feeds),
+          graph,
           runner,
           succeed: () => resolve(logitsOf(tokensOf(feeds))),
           fail: reject,
         });
       }),
+    async open(graph) {
+      runner.opened.push(graph);
+    },
     async close() {
       runner.closed = true;
     },
@@ -123,6 +131,22 @@ describe('an engine', () => {
     expect(run(2)).toMatchObject({ tokens: [3], runner: run(0).runner });
     await succeedAll();
     expect((await Promise.all(answers)).map(firsts)).toEqual([[1], [2], [3]]);
+  });
+
+  it('opens the graphs of adapters ahead, each once in every runner, and takes them for their rows', async () => {
+    const engine = open({ runners: 2 });
+    const { adapter } = rows(1)[0]!;
+    await engine.warm([adapter.manifest, adapter.manifest]);
+    const float = { ...adapter.manifest, quantization: 'float32' as const };
+    await engine.warm([float]);
+    const { opened } = runners[0]!;
+    expect(opened).toHaveLength(2);
+    expect(opened[1]).toContain('float32');
+    expect(runners[1]!.opened).toEqual(opened);
+    const answer = engine.run(rows(1));
+    expect(run().graph).toBe(opened[0]);
+    await succeedAll();
+    await answer;
   });
 
   it('answers a request of many batches in its order', async () => {

@@ -1,4 +1,5 @@
 /** Worker threads for real: the same answers as in the calling thread, also when a worker is killed. */
+import { copyFile, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batchingEngine } from '../../functions/engine/batching.ts';
 import { openEngine } from '../../functions/engine/open.ts';
@@ -74,6 +75,40 @@ describe('a pool of workers', () => {
     within(await engine.run(rows), await inlineAnswers(rows), 1e-5);
     expect(started.map(({ alive }) => alive)).toEqual([false, true]);
     await engine.close();
+  });
+
+  test('keeps the sessions that were opened ahead: the graphs are not read again', async () => {
+    const rows = someRows();
+    const copies = new Map<string, string>();
+    const engine = openEngine({
+      base: base.manifest,
+      workers: 2,
+      async graphPath(variant) {
+        // Beside the original, where the weights are.
+        const path = copies.get(variant) ?? `${await base.graphPath(variant)}.copy`;
+        if (!copies.has(variant)) await copyFile(await base.graphPath(variant), path);
+        copies.set(variant, path);
+        return path;
+      },
+    });
+    await engine.warm(rows.map(row => row.adapter.manifest));
+    expect(copies.size).toBe(4);
+    for (const path of copies.values()) await rm(path);
+    within(await engine.run(rows), await inlineAnswers(rows), 1e-5);
+    await engine.close();
+  });
+
+  test('says that a graph cannot be opened ahead, and lives on', async () => {
+    const [row] = someRows();
+    for (const workers of [0, 1]) {
+      let path = async (variant: string) => `${await base.graphPath(variant)}.none`;
+      const engine = openEngine({ base: base.manifest, graphPath: variant => path(variant), workers });
+      await expect(engine.warm([row!.adapter.manifest])).rejects.toThrow('.none');
+      path = base.graphPath;
+      await engine.warm([row!.adapter.manifest]);
+      within(await engine.run([row!]), await inlineAnswers([row!]), 1e-5);
+      await engine.close();
+    }
   });
 
   test('gives a graph that is not there up, and lives on', async () => {

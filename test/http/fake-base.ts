@@ -90,6 +90,11 @@ export function fakeBase(): Base {
   return {
     manifest: baseManifest,
     tokenizer,
-    engine: { base: baseManifest, run: async rows => rows.map(logitsOf), close: async () => {} },
+    engine: {
+      base: baseManifest,
+      run: async rows => rows.map(logitsOf),
+      warm: async () => {},
+      close: async () => {},
+    },
   };
 }

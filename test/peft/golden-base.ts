@@ -45,7 +45,7 @@ export async function openGoldenBase(): Promise<GoldenBase> {
     ['golden', [...(await tensorsOf(golden('pooler.safetensors')))]],
   ] as const) {
     await writeFile(join(source, 'model.safetensors'), writeSafetensors([...tensors, ...more]));
-    await pullBase(store, { wanted: source, name, precision: 'fp32', force: false }, () => {});
+    await pullBase(store, { wanted: source, name, precision: 'fp32', force: false, probe: false }, () => {});
   }
   const base = await openBase({ store, name: 'golden', cacheDir: folder, workers: 0 });
   const adapters = openAdapters({

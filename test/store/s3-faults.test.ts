@@ -54,6 +54,7 @@ const sends =
   (sent: Uint8Array, headers: Record<string, string> = {}): Answer =>
   (_request, response) =>
     response.writeHead(200, { etag: '"e"', 'content-length': '9', ...headers }).end(sent);
+const hasNotChanged: Answer = (_request, response) => response.writeHead(304, { etag: '"e"' }).end();
 const sendsHalf: Answer = (_request, response) => {
   response.writeHead(200, { etag: '"e"', 'content-length': '9' });
   response.write(bytes.subarray(0, 4), () => response.destroy());
@@ -123,6 +124,29 @@ describe('a read from S3', () => {
     script = [sendsHalf];
     await expect(store().get('k')).rejects.toMatchObject({ code: 'unavailable' });
     expect(requests).toHaveLength(3);
+  });
+});
+
+describe('a conditional read from S3', () => {
+  it('sends the etag, and takes 304 for an answer, once', async () => {
+    script = [hasNotChanged];
+    expect(await store().getIfChanged('k', '"e"')).toBe('unchanged');
+    expect(requests.map(request => request.headers['if-none-match'])).toEqual(['"e"']);
+  });
+
+  it('starts again where the body breaks off, and may find by then that nothing has changed', async () => {
+    script = [sendsHalf, sends(bytes)];
+    expect(await store().getIfChanged('k', '"old"')).toEqual({ bytes, etag: '"e"' });
+    script = [sendsHalf, hasNotChanged];
+    expect(await store().getIfChanged('k', '"e"')).toBe('unchanged');
+  });
+
+  it('does not take an error for an answer', async () => {
+    script = [refuses(403, 'AccessDenied')];
+    await expect(store().getIfChanged('k', '"e"')).rejects.toMatchObject({
+      code: 'forbidden',
+      message: expect.stringMatching(/^reading k in /),
+    });
   });
 });
 

@@ -60,6 +60,21 @@ export function storeCases(open: () => Promise<Store>): void {
     expect(await store.get('k')).toMatchObject({ etag: second });
   });
 
+  it('reads again only what has changed since its etag', async () => {
+    const store = await open();
+    const first = await store.put('k', text('first'));
+    expect(await store.getIfChanged('k', first)).toBe('unchanged');
+    const second = await store.put('k', text('second'));
+    const found = await store.getIfChanged('k', first);
+    expect(found).toEqual({ bytes: expect.anything(), etag: second });
+    expect(Buffer.from((found as { bytes: Uint8Array }).bytes).toString()).toBe('second');
+    expect(await store.getIfChanged('k', second)).toBe('unchanged');
+    expect(await store.getIfChanged('k', (await store.get('k'))!.etag)).toBe('unchanged');
+    await store.delete('k');
+    expect(await store.getIfChanged('k', second)).toBeUndefined();
+    expect(await store.getIfChanged('never/was', second)).toBeUndefined();
+  });
+
   it('deletes, and deletes nothing again without complaint', async () => {
     const store = await open();
     await store.put('a/b', text('1'));
@@ -153,6 +168,7 @@ export function storeCases(open: () => Promise<Store>): void {
       const store = await open();
       const refusal = { name: 'VeneerError', code: 'invalid_request' };
       await expect(store.get(key)).rejects.toMatchObject(refusal);
+      await expect(store.getIfChanged(key, 'e')).rejects.toMatchObject(refusal);
       await expect(store.put(key, text('x'))).rejects.toMatchObject(refusal);
       await expect(store.delete(key)).rejects.toMatchObject(refusal);
       expect(await listed(store, '')).toEqual([]);

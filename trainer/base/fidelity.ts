@@ -1,6 +1,7 @@
 /** How near a precision's pooled hidden states are to float32's, on sample texts: measured when a base is built. */
 import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
+import { cosine } from './cosine.ts';
 import type { PrecisionName } from './precision.ts';
 import { runSamples } from './sample-run.ts';
 import { embeddingGraph } from './serving-graph.ts';
@@ -59,14 +60,4 @@ export async function measureFidelity({
     cosineMean: cosines.reduce((sum, value) => sum + value, 0) / cosines.length,
     cosineMin: Math.min(...cosines),
   };
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let [dot, aa, bb] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    dot += a[i]! * b[i]!;
-    aa += a[i]! * a[i]!;
-    bb += b[i]! * b[i]!;
-  }
-  return dot / Math.sqrt(aa * bb);
 }

@@ -5,16 +5,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-export interface Measured {
-  go(steps: number): Promise<{ ms: number[]; peakRssMb: number }>;
+export interface Measured<Extra = object> {
+  go(steps: number): Promise<{ ms: number[]; peakRssMb: number } & Extra>;
   close(): void;
 }
 
-export async function startMeasured(
+export async function startMeasured<Extra = object>(
   command: string,
   args: readonly string[],
   env: Record<string, string> = {},
-): Promise<Measured> {
+): Promise<Measured<Extra>> {
   const child: ChildProcess = spawn(command, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, ...env },

@@ -1,15 +1,22 @@
 /**
- * `npm run bench -- serve`: a mixed-tenant batch through the engine on one thread, against PyTorch + PEFT with
- * `adapter_names` and PyTorch dynamic int8 without adapters, in turn. Peers run where VENEER_BENCH_PYTHON names a Python.
+ * `npm run bench -- serve`: a mixed-tenant batch through the engine on one thread, in turn with PyTorch + PEFT with
+ * `adapter_names`, PyTorch dynamic int8 without adapters, and transformers.js in float32 without adapters. Peers are
+ * optional: VENEER_BENCH_PYTHON names a Python, VENEER_BENCH_TRANSFORMERS_JS a folder with @huggingface/transformers in
+ * its node_modules. Then the time of one batch by class of operators, beside its floor.
  */
-import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { baseFile } from '../../functions/artifacts/bases.ts';
 import type { BaseManifest, TargetModule } from '../../functions/artifacts/manifests.ts';
 import type { Store } from '../../functions/store/store.ts';
+import { cacheDir } from '../commands/command.ts';
 import { uniform } from '../random.ts';
 import { openBenchBase } from './base.ts';
 import { inTurn, startMeasured } from './child.ts';
+import { floorTable, measureFloor } from './floor.ts';
+import { writePlainModel } from './plain-model.ts';
 import type { ServeBench } from './serve-run.ts';
 
 const shapes = [
@@ -29,7 +36,8 @@ export async function benchServe(): Promise<void> {
   const python = process.env.VENEER_BENCH_PYTHON;
   if (!python)
     console.log('PyTorch is skipped: VENEER_BENCH_PYTHON names no Python with torch, transformers and peft');
-  const ours = fileURLToPath(new URL('./bench/serve-run.js', import.meta.url));
+  const plain = await plainModel(store, manifest);
+  const ours = entry('serve-run');
   const peer = resolve('trainer/bench/serve.py');
   const table: Record<string, string | number>[] = [];
   for (const [batch, length] of shapes) {
@@ -54,9 +62,12 @@ export async function benchServe(): Promise<void> {
             ['peft-mixed', 'dynamic-int8'].map(kind => startMeasured(python, [peer, kind, argument])),
           )
         : []),
+      ...(plain ? [await startMeasured(process.execPath, [...plain.command, `${batch}`, `${length}`])] : []),
     ];
     const stepsPerRound = Math.max(2, Math.round(600 / (batch * length)));
-    const [bare, qv, qkvo, all, peft, dynamic] = await inTurn(sides, { rounds: 9, stepsPerRound });
+    const [bare, qv, qkvo, all, ...peers] = await inTurn(sides, { rounds: 9, stepsPerRound });
+    const [peft, dynamic] = python ? peers : [];
+    const transformersJs = plain ? peers.at(-1) : undefined;
     for (const side of sides) side.close();
     const overhead = (ms: number) => `${(100 * (ms / bare!.ms - 1)).toFixed(0)} %`;
     table.push({
@@ -74,15 +85,48 @@ export async function benchServe(): Promise<void> {
             'speed vs it': (dynamic.ms / qv!.ms).toFixed(2),
           }
         : {}),
+      ...(transformersJs
+        ? {
+            'transformers.js ms': transformersJs.ms.toFixed(2),
+            'faster than it': (transformersJs.ms / qv!.ms).toFixed(2),
+          }
+        : {}),
     });
   }
+  await plain?.remove();
   console.table(table);
-  await mixedLengths(store, manifest, ours);
-  await writeFile('bench-serve.json', `${JSON.stringify(table, null, 2)}\n`);
+  const mixed = await mixedLengths(store, manifest, ours);
+  const floor = await measureFloor({ store, manifest }, { batch: 8, length: 64 });
+  const { int8, float32 } = floor.peaks;
+  console.log(
+    `one batch of 8x64 with q,v adapters; a large product alone: ${int8.toFixed(0)} GFLOP/s in int8, ${float32.toFixed(0)} in float32`,
+  );
+  console.table(floorTable(floor));
+  await writeFile('bench-serve.json', `${JSON.stringify({ batches: table, mixed, floor }, null, 2)}\n`);
+}
+
+const entry = (name: string) => fileURLToPath(new URL(`./bench/${name}.js`, import.meta.url));
+
+/** The model and the command of transformers.js; undefined, with a note, where nobody says where it is. */
+async function plainModel(store: Store, manifest: BaseManifest) {
+  const installed = process.env.VENEER_BENCH_TRANSFORMERS_JS;
+  if (!installed) {
+    console.log(
+      'transformers.js is skipped: VENEER_BENCH_TRANSFORMERS_JS names no folder where @huggingface/transformers is installed',
+    );
+    return undefined;
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'veneer-plain-'));
+  const weights = await baseFile(store, manifest.name, manifest.trainingWeights, cacheDir);
+  await writePlainModel(folder, manifest.config, weights);
+  return {
+    command: [entry('transformers-js'), resolve(installed), folder],
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
 /** Short questions and long passages in turn, in one call, against the best batch of equal rows: tokens a second. */
-async function mixedLengths(store: Store, manifest: BaseManifest, ours: string): Promise<void> {
+async function mixedLengths(store: Store, manifest: BaseManifest, ours: string) {
   const random = { seed: 1, stream: 8 };
   const between = (i: number, low: number, high: number) =>
     low + Math.floor(uniform(random, i) * (high - low));
@@ -115,6 +159,8 @@ async function mixedLengths(store: Store, manifest: BaseManifest, ours: string):
     return (1000 * tokens) / ms;
   });
   const best = Math.max(...rates.slice(1));
-  const line = `mixed lengths: ${Math.round(rates[0]!)} tokens/s, ${(rates[0]! / best).toFixed(2)} of the best equal length (${names[rates.indexOf(best)]})`;
+  const ratio = rates[0]! / best;
+  const line = `mixed lengths: ${Math.round(rates[0]!)} tokens/s, ${ratio.toFixed(2)} of the best equal length (${names[rates.indexOf(best)]})`;
   console.log(line);
+  return { tokensPerSecond: rates[0]!, ofBestEqualLength: ratio };
 }

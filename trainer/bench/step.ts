@@ -1,5 +1,4 @@
 /** Our side of `bench train`: one training step, again and again. Arguments: weights path, base config, shape, as JSON. */
-import { createInterface } from 'node:readline';
 import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
 import { stepInputs, type TrainingRow } from '../batches.ts';
 import { onnxEngine } from '../engines/onnx.ts';
@@ -8,6 +7,7 @@ import { adamW, adamWState, clipNorm } from '../optimizer.ts';
 import { initialValues, views } from '../parameters.ts';
 import { buildStep, gradientName } from '../step.ts';
 import { readWeightsFile } from '../weights.ts';
+import { answerGo } from './measured.ts';
 
 export interface StepBench {
   weights: string;
@@ -67,13 +67,4 @@ async function step(): Promise<void> {
   adamW({ layout, values, gradient, state }, { learningRate: 1e-4, weightDecay: 0.01 });
 }
 
-process.stdout.write('ready\n');
-for await (const line of createInterface({ input: process.stdin })) {
-  const ms: number[] = [];
-  for (let i = 0; i < Number(line.split(' ')[1]); i++) {
-    const started = performance.now();
-    await step();
-    ms.push(performance.now() - started);
-  }
-  process.stdout.write(`${JSON.stringify({ ms, peakRssMb: process.resourceUsage().maxRSS / 1024 })}\n`);
-}
+await answerGo(step);

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- tenants`: memory of resident adapters, and memory and latency over many requests to more adapters than
- * the cache holds. VENEER_BENCH_REQUESTS says how many (default 200,000).
+ * `npm run bench -- tenants`: memory of resident adapters against one session per tenant, and memory and latency over many
+ * requests to more adapters than the cache holds. VENEER_BENCH_REQUESTS says how many (default 200,000).
  */
 import { writeFile } from 'node:fs/promises';
 import { openAdapters } from '../../functions/adapters.ts';
@@ -12,6 +12,7 @@ import { cacheDir } from '../commands/command.ts';
 import { uniform } from '../random.ts';
 import { benchAdapterLoader, publishBenchAdapter } from './adapter.ts';
 import { openBenchBase } from './base.ts';
+import { compareSessions } from './sessions.ts';
 
 const residents = 10_000;
 const tenants = 5_000;
@@ -27,6 +28,7 @@ function everyTenant(store: Store): Store {
   const cached = new Map<string, Promise<Awaited<ReturnType<Store['get']>>>>();
   return {
     ...store,
+    getIfChanged: (key, etag) => store.getIfChanged(key.replace(/^tenants\/[^/]+\//, 'tenants/bench/'), etag),
     get(key) {
       const own = key.replace(/^tenants\/[^/]+\//, 'tenants/bench/');
       let found = cached.get(own);
@@ -57,6 +59,10 @@ export async function benchTenants(): Promise<void> {
   const [total, each] = [rssMb(), ((rssMb() - before) * 2 ** 20) / residents / 1000];
   console.log(`${held.length} resident adapters: ${each.toFixed(1)} kB each, process ${total.toFixed(0)} MB`);
   held = [];
+  const sessions = await compareSessions(store, manifest);
+  console.log(
+    `one session per tenant, of ${sessions.tenants}: ${sessions.memoryMb.toFixed(1)} MB and ${sessions.openMs.toFixed(0)} ms to open each; a batch of one row of 64 tokens each ${sessions.batchMs.toFixed(1)} ms, ours ${sessions.oursMs.toFixed(1)} ms`,
+  );
 
   const engine = openEngine({
     base: manifest,
@@ -94,6 +100,6 @@ export async function benchTenants(): Promise<void> {
   console.table(marks.map(mark => ({ ...mark, p50: mark.p50.toFixed(2), p99: mark.p99.toFixed(2) })));
   await writeFile(
     'bench-tenants.json',
-    `${JSON.stringify({ kBEach: each, processMb: total, marks }, null, 2)}\n`,
+    `${JSON.stringify({ kBEach: each, processMb: total, sessions, marks }, null, 2)}\n`,
   );
 }

@@ -9,6 +9,7 @@ import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { buildBase } from '../base/build.ts';
 import { type PrecisionName, precisions } from '../base/precision.ts';
+import { measureProbes, readProbeData } from '../base/probe.ts';
 import { locateBase } from '../base/source.ts';
 import { openSharedStore, outputOf, type SharedOptions, shared } from './command.ts';
 
@@ -18,11 +19,13 @@ export interface PullOptions {
   name?: string;
   precision?: PrecisionName;
   force: boolean;
+  /** Whether to measure what the precision costs in task quality; some seconds. */
+  probe?: boolean;
 }
 
 export async function pullBase(
   store: Store,
-  { wanted, name, precision = 'int8', force }: PullOptions,
+  { wanted, name, precision = 'int8', force, probe = true }: PullOptions,
   log: (line: string) => void,
 ): Promise<{ base: string; digest: string }> {
   const workDirectory = await mkdtemp(join(tmpdir(), 'veneer-base-'));
@@ -31,12 +34,16 @@ export async function pullBase(
     const chosen = BaseName.safeParse(name ?? source.name);
     if (!chosen.success)
       throw new VeneerError('usage', `--name ${name ?? source.name}: ${chosen.error.issues[0]?.message}`);
-    const { manifest, files } = await buildBase(chosen.data, source, precision);
-    const { created } = await publishBase(store, manifest, files, { force });
+    const built = await buildBase(chosen.data, source, precision);
+    const data = probe ? await readProbeData() : undefined;
+    const manifest = data ? { ...built.manifest, probes: await measureProbes(built, data) } : built.manifest;
+    const { created } = await publishBase(store, manifest, built.files, { force });
     const { cosineMean, cosineMin } = manifest.fidelity;
     log(
       `${manifest.name}: ${precision}, cosine to float32 ${cosineMean.toFixed(4)} (least ${cosineMin.toFixed(4)})`,
     );
+    for (const { metric, float32, served } of Object.values(manifest.probes ?? {}))
+      log(`${manifest.name}: ${metric} ${served.toFixed(4)}, in float32 ${float32.toFixed(4)}`);
     log(`${manifest.name}: ${created ? 'built' : 'already there'} in ${store.url}`);
     return { base: manifest.name, digest: manifest.digest };
   } finally {

@@ -1,6 +1,7 @@
 /** `serve`: the HTTP API on this machine. */
 import type { Command } from 'commander';
 import { readBase } from '../../functions/artifacts/bases.ts';
+import { parseWanted, type WantedAdapter } from '../../functions/wanted.ts';
 import {
   cacheDir,
   defaultThreads,
@@ -16,6 +17,7 @@ interface Flags extends SharedOptions {
   host: string;
   port: number;
   threads: number;
+  prefetch: WantedAdapter[];
 }
 
 export function serveCommand(program: Command): void {
@@ -25,10 +27,16 @@ export function serveCommand(program: Command): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0 takes a free one', whole(0, 65_535), 8787)
     .option('--threads <n>', 'worker threads that compute; one batch each', whole(1, 256), defaultThreads)
+    .option(
+      '--prefetch <list>',
+      'adapters to load before it is ready: tenant/name,tenant/name@alias',
+      text => parseWanted(text, '--prefetch'),
+      [],
+    )
     .action(async (flags: Flags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { base, host, port, threads } = flags;
+      const { base, host, port, threads, prefetch } = flags;
       if (base !== undefined) await readBase(store, base);
       // Only here: the other commands start a third faster without the HTTP surface.
       const { startServer } = await import('../../functions/http/serve.ts');
@@ -38,6 +46,7 @@ export function serveCommand(program: Command): void {
         port,
         workers: threads,
         cacheDir,
+        prefetch,
         ...(base === undefined ? {} : { baseName: base }),
       });
       // Before the line that says it listens: whoever waits for it may signal at once.
