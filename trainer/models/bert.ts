@@ -80,7 +80,7 @@ function tensors(config: EncoderConfig): Map<string, readonly number[]> {
 
 const wordTable = 'embeddings.word_embeddings.weight';
 
-const encode: Family['encode'] = ({ g, config, inputs, project, lookup }) => {
+const encode: Family['encode'] = ({ g, config, inputs, project, lookup, dropout = x => x }) => {
   const { hiddenSize: h, heads, layers, activation } = config;
   const width = h / heads;
   const norm = (x: Value, name: string) => layerNorm(g, x, name, config);
@@ -97,17 +97,18 @@ const encode: Family['encode'] = ({ g, config, inputs, project, lookup }) => {
   const types = small('token_type_embeddings', config.tokenTypes, inputs.tokenTypeIds);
   const positions = small('position_embeddings', config.maxPositions, inputs.positionIds);
   const embedded = g.reshape(g.add(g.add(words, types), positions), ['B*S', h]);
-  let x = norm(embedded, 'embeddings.LayerNorm');
+  let x = dropout(norm(embedded, 'embeddings.LayerNorm'), 'hidden');
   const split = (y: Value) => g.transpose(g.reshape(y, ['B', 'S', heads, width]), [0, 2, 1, 3]);
   for (let layer = 0; layer < layers; layer++) {
     const [q, k, v] = project({ g, layer, modules: ['q', 'k', 'v'], x }).map(split) as [Value, Value, Value];
     const scores = g.add(g.matmul(q, k, { transB: true, alpha: 1 / Math.sqrt(width) }), inputs.attentionBias);
-    const context = g.transpose(g.matmul(g.softmax(scores), v), [0, 2, 1, 3]);
+    const probabilities = dropout(g.softmax(scores), 'attention');
+    const context = g.transpose(g.matmul(probabilities, v), [0, 2, 1, 3]);
     const [attended] = project({ g, layer, modules: ['o'], x: g.reshape(context, ['B*S', h]) });
-    x = norm(g.add(attended!, x), `encoder.layer.${layer}.attention.output.LayerNorm`);
+    x = norm(g.add(dropout(attended!, 'hidden'), x), `encoder.layer.${layer}.attention.output.LayerNorm`);
     const [up] = project({ g, layer, modules: ['u'], x });
     const [down] = project({ g, layer, modules: ['d'], x: g[activation](up!) });
-    x = norm(g.add(down!, x), `encoder.layer.${layer}.output.LayerNorm`);
+    x = norm(g.add(dropout(down!, 'hidden'), x), `encoder.layer.${layer}.output.LayerNorm`);
   }
   return x;
 };
