@@ -17,6 +17,8 @@ const codes = {
   payload_too_large: [413, 1, 'The body is over the limit'],
   rate_limited: [429, 1, 'Too many requests'],
   training_failed: [500, 1, 'Training stopped'],
+  interrupted: [503, 130, 'Stopped by SIGINT'],
+  terminated: [503, 143, 'Stopped by SIGTERM'],
   unavailable: [503, 1, 'Not available at the moment'],
 } as const satisfies Record<string, readonly [status: number, exit: number, title: string]>;
 

@@ -1,6 +1,6 @@
 /** A finished adapter on disk, as `train` leaves it: manifest.json and adapter.safetensors. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { checkBase } from '../functions/adapters.ts';
 import { type ResidentAdapter, readAdapter } from '../functions/artifacts/adapter.ts';
 import { sha256 } from '../functions/artifacts/digest.ts';
@@ -73,15 +73,37 @@ export async function makeDirectory(path: string): Promise<void> {
   });
 }
 
-/** Replaces a file whole or not at all. */
-export async function replaceFile(path: string, bytes: Uint8Array | Iterable<Uint8Array>): Promise<void> {
+/**
+ * Replaces a file whole or not at all, also where the machine stops in the middle.
+ * @param keepAs Where the file that was there goes.
+ */
+export async function replaceFile(
+  path: string,
+  bytes: Uint8Array | Iterable<Uint8Array>,
+  keepAs?: string,
+): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    await writeFile(temporary, bytes);
+    await writeFile(temporary, bytes, { flush: true });
+    if (keepAs !== undefined)
+      await rename(path, keepAs).catch(error => {
+        if (error.code !== 'ENOENT') throw error;
+      });
     await rename(temporary, path);
+    await syncDirectory(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     throw unwritable(path, error);
+  }
+}
+
+/** A rename is on the disk once its directory is. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 }
 
@@ -92,8 +114,15 @@ export async function removeFile(path: string): Promise<void> {
   });
 }
 
-function unwritable(path: string, cause: unknown): VeneerError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'a file is in the way' : code;
+const reasons: Record<string, string> = {
+  EEXIST: 'a file is in the way',
+  ENOTDIR: 'a file is in the way',
+  ERR_FS_EISDIR: 'a folder is in the way',
+  ENOSPC: 'the disk is full',
+};
+
+export function unwritable(path: string, cause: unknown): VeneerError {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  const why = reasons[code] ?? code;
   return new VeneerError('unavailable', `${path}: cannot be written (${why})`, { cause });
 }

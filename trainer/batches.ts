@@ -1,6 +1,6 @@
 /**
- * Training rows and the batches they form: rows of like length together, padded to the longest of the batch. The order
- * depends on (seed, epoch) alone.
+ * Training rows and the steps and batches they form: rows of like length together, padded to the longest of the batch. The
+ * order depends on (seed, epoch) alone.
  */
 import type { EncoderConfig } from '../functions/artifacts/manifests.ts';
 import { tokenFeeds } from '../functions/engine/batch.ts';
@@ -15,22 +15,74 @@ export interface TrainingRow {
   targets: Int32Array;
 }
 
-/** Batches whose rows are sorted by length together: long enough to cut padding, short enough to stay random. */
-const bucketBatches = 50;
+/** What decides which rows a step sees: batchSize * accumulate. `microBatches` only says into how many it cuts them. */
+export interface BatchPlan {
+  epochs: number;
+  batchSize: number;
+  /** Batches of one optimizer step. */
+  accumulate: number;
+  microBatches: number;
+  seed: number;
+}
 
-/** One epoch's batches as row indices. */
-export function epochBatches(
+export interface StepRows {
+  /** Both counted from 1. */
+  step: number;
+  epoch: number;
+  batches: TrainingRow[][];
+}
+
+/** Steps whose rows are sorted by length together: long enough to cut padding, short enough to stay random. */
+const bucketSteps = 50;
+/** Stream of the random generator. */
+const orderStream = 1;
+
+/** Batches of a step, at least one for each of so many devices. */
+export function microBatchesOf({ accumulate }: { accumulate: number }, devices: number): number {
+  return accumulate * Math.ceil(devices / accumulate);
+}
+
+export function stepsPerEpoch(rows: number, { batchSize, accumulate }: BatchPlan): number {
+  return Math.ceil(rows / (batchSize * accumulate));
+}
+
+/** The steps that follow the first `done`, in order. */
+export function* stepsAfter(
+  done: number,
   rows: readonly TrainingRow[],
-  { batchSize, epoch, random }: { batchSize: number; epoch: number; random: Counter },
-): number[][] {
-  const order = permutation(random, 2 * epoch, rows.length);
-  const batches: number[][] = [];
-  for (let from = 0; from < order.length; from += batchSize * bucketBatches) {
-    const bucket = [...order.subarray(from, from + batchSize * bucketBatches)];
-    bucket.sort((a, b) => rows[b]!.window.ids.length - rows[a]!.window.ids.length);
-    for (let i = 0; i < bucket.length; i += batchSize) batches.push(bucket.slice(i, i + batchSize));
+  plan: BatchPlan,
+): Generator<StepRows> {
+  const perEpoch = stepsPerEpoch(rows.length, plan);
+  const size = Math.ceil((plan.batchSize * plan.accumulate) / plan.microBatches);
+  for (let epoch = Math.floor(done / perEpoch); epoch < plan.epochs; epoch++) {
+    const start = epoch * perEpoch;
+    const steps = epochSteps(rows, epoch, plan);
+    for (const [i, indices] of steps.entries()) {
+      if (start + i < done) continue;
+      const group = indices.map(index => rows[index]!);
+      const batches: TrainingRow[][] = [];
+      for (let from = 0; from < group.length; from += size) batches.push(group.slice(from, from + size));
+      yield { step: start + i + 1, epoch: epoch + 1, batches };
+    }
   }
-  return Array.from(permutation(random, 2 * epoch + 1, batches.length), i => batches[i]!);
+}
+
+/** Rows of each step of one epoch, as indices. */
+function epochSteps(
+  rows: readonly TrainingRow[],
+  epoch: number,
+  { batchSize, accumulate, seed }: BatchPlan,
+): number[][] {
+  const random: Counter = { seed, stream: orderStream };
+  const size = batchSize * accumulate;
+  const order = permutation(random, 2 * epoch, rows.length);
+  const steps: number[][] = [];
+  for (let from = 0; from < order.length; from += size * bucketSteps) {
+    const bucket = [...order.subarray(from, from + size * bucketSteps)];
+    bucket.sort((a, b) => rows[b]!.window.ids.length - rows[a]!.window.ids.length);
+    for (let i = 0; i < bucket.length; i += size) steps.push(bucket.slice(i, i + size));
+  }
+  return Array.from(permutation(random, 2 * epoch + 1, steps.length), i => steps[i]!);
 }
 
 /** What a row's loss is divided by, summed over a step: rows, or labelled tokens of a token-labeling row. */

@@ -1,6 +1,7 @@
 /** What a manifest says before training: the resolved configuration and the data. */
 import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
+import { microBatchesOf } from './batches.ts';
 import type { Dataset } from './data/dataset.ts';
 import type { HeadSpec } from './heads.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
@@ -43,6 +44,12 @@ export function draftManifest({
     seed,
     method,
     from,
+    schedule,
+    evalSteps = null,
+    headLearningRate = learningRate,
+    precision,
+    dropout,
+    rDrop,
   } = options;
   if (!AdapterManifest.shape.labels.safeParse(labels).success)
     throw new VeneerError(
@@ -64,13 +71,20 @@ export function draftManifest({
         epochs,
         batchSize,
         accumulate,
+        microBatches: microBatchesOf(options, options.devices),
         learningRate,
+        headLearningRate,
+        schedule,
         warmup,
         weightDecay,
         maxGradientNorm,
+        dropout,
+        rDrop,
+        evalSteps,
         patience,
         scored,
         method: method.name,
+        precision,
         ...(from ? { from: from.digest } : {}),
       },
       seed,

@@ -4,26 +4,38 @@
  */
 import type { EncoderConfig, Metrics } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
-import { epochBatches, lossUnits, stepInputs, type TrainingRow } from './batches.ts';
+import {
+  type BatchPlan,
+  lossUnits,
+  stepInputs,
+  stepsAfter,
+  stepsPerEpoch,
+  type TrainingRow,
+} from './batches.ts';
+import { dropoutKeys } from './dropout.ts';
 import type { HostTensor, Program } from './engines/engine.ts';
+import type { FitState } from './fit-state.ts';
 import type { HeadSpec } from './heads.ts';
-import { adamW, adamWState, clipNorm, linearSchedule } from './optimizer.ts';
+import { adamW, clipNorm } from './optimizer.ts';
 import { type Layout, views } from './parameters.ts';
-import { gradientName } from './step.ts';
+import { rateFraction, type ScheduleName } from './schedule.ts';
+import { gradientName, type Step } from './step.ts';
 
-export interface FitOptions {
-  epochs: number;
-  batchSize: number;
-  /** Batches of one optimizer step. */
-  accumulate: number;
+export interface FitOptions extends BatchPlan {
   learningRate: number;
+  /** Peak rate of the head; that of everything else where left out. */
+  headLearningRate?: number;
+  schedule: ScheduleName;
   /** Fraction of all steps over which the rate rises. */
   warmup: number;
   weightDecay: number;
   maxGradientNorm: number;
+  /** Steps between evaluations; an epoch where left out. */
+  evalSteps?: number;
+  /** Steps between checkpoints; as often as evaluations where left out. */
+  saveSteps?: number;
   /** Evaluations without a better main metric before training stops; 0 never stops. */
   patience: number;
-  seed: number;
 }
 
 export interface StepReport {
@@ -39,113 +51,124 @@ export interface StepReport {
 }
 
 export interface FitArguments {
-  program: Program;
-  layout: Layout;
-  /** Start values; not changed. */
-  initial: Float32Array;
+  /** One for each device; batches of a step go round them. */
+  programs: readonly Program[];
+  step: Pick<Step, 'layout' | 'dropoutSites'>;
+  /** Where to begin: a fresh state, or one that was saved. Changed in place. */
+  state: FitState;
   config: EncoderConfig;
   head: HeadSpec;
   rows: readonly TrainingRow[];
   options: FitOptions;
+  /** Ends training after the step under way. */
+  signal?: AbortSignal | undefined;
   onStep(report: StepReport): void;
-  /** Scores parameters after an epoch; absent where there is no dev set. */
-  evaluate?(values: Float32Array): Promise<{ metrics: Metrics; main: number }>;
-  /** Called with every set of parameters that is the best so far, before training goes on. */
-  onBest(values: Float32Array, metrics: Metrics | undefined): Promise<void>;
+  /** Scores the parameters; absent where there is no dev set. */
+  evaluate?(values: Float32Array, at: { step: number; epoch: number }): Promise<Score>;
+  /** Makes the state outlive the process. */
+  save(state: FitState): Promise<void>;
 }
 
-export interface FitResult {
-  /** The best parameters by the main metric, or the last where nothing was evaluated. */
-  values: Float32Array;
-  metrics: Metrics | undefined;
-  steps: number;
-  history: { epoch: number; loss: number; metrics: Metrics | undefined }[];
+export interface Score {
+  metrics: Metrics;
+  /** Higher is better. */
+  main: number;
 }
 
-/** Stream of the random generator that orders batches. */
-const orderStream = 1;
-
-/** @throws VeneerError `training_failed` where the loss stops being a number. */
-export async function fit({
-  program,
-  layout,
-  initial,
-  config,
-  head,
-  rows,
-  options,
-  onStep,
-  evaluate,
-  onBest,
-}: FitArguments): Promise<FitResult> {
-  const { epochs, batchSize, accumulate, seed, patience } = options;
-  const stepsPerEpoch = Math.ceil(Math.ceil(rows.length / batchSize) / accumulate);
-  const schedule = {
-    total: stepsPerEpoch * epochs,
-    warmup: Math.ceil(stepsPerEpoch * epochs * options.warmup),
-  };
-  const values = initial.slice();
-  const state = adamWState(layout.size);
+/** @throws VeneerError `training_failed` where the loss or a parameter stops being a number. */
+export async function fit(args: FitArguments): Promise<void> {
+  const { state, rows, options, signal, onStep, evaluate, save } = args;
+  const { values, optimizer } = state;
+  const { layout } = args.step;
+  const perEpoch = stepsPerEpoch(rows.length, options);
+  const total = perEpoch * options.epochs;
+  const span = { total, warmup: Math.ceil(total * options.warmup) };
+  const { evalSteps = perEpoch, saveSteps = evalSteps } = options;
   const gradient = new Float32Array(layout.size);
+  let isSaved = optimizer.steps > 0;
+
+  for (const { step, epoch, batches } of stepsAfter(optimizer.steps, rows, options)) {
+    if (signal?.aborted || (options.patience > 0 && state.waited >= options.patience)) break;
+    const started = performance.now();
+    const loss = await addGradients(args, { batches, step, gradient: gradient.fill(0) });
+    const gradientNorm = clipNorm(gradient, options.maxGradientNorm);
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw diverged(`the loss is ${loss}`, step);
+    const fraction = rateFraction(options.schedule, step - 1, span);
+    const learningRate = options.learningRate * fraction;
+    const headLearningRate = (options.headLearningRate ?? options.learningRate) * fraction;
+    const { weightDecay } = options;
+    adamW({ layout, values, gradient, state: optimizer }, { learningRate, headLearningRate, weightDecay });
+    const tokens = batches.flat().reduce((sum, { window }) => sum + window.ids.length, 0);
+    const milliseconds = performance.now() - started;
+    onStep({ step, steps: total, epoch, loss, learningRate, gradientNorm, tokens, milliseconds });
+
+    const isDue = (every: number) => step % every === 0 || step === total;
+    if (evaluate && isDue(evalSteps)) {
+      checkFinite(step);
+      keepBest(state, await evaluate(values, { step, epoch }));
+    }
+    if (isDue(saveSteps) || signal?.aborted) {
+      checkFinite(step);
+      await save(state);
+      isSaved = true;
+    }
+  }
+
+  // What the last step did to the parameters is not in its loss.
+  function checkFinite(step: number): void {
+    if (!values.every(Number.isFinite)) throw diverged('a parameter is no longer a finite number', step);
+  }
+
+  function diverged(what: string, step: number): VeneerError {
+    const kept = isSaved ? 'the checkpoint is kept' : 'there is no checkpoint yet';
+    return new VeneerError(
+      'training_failed',
+      `${what} at step ${step}: lower --learning-rate (${options.learningRate}); ${kept}`,
+    );
+  }
+}
+
+function keepBest(state: FitState, { metrics, main }: Score): void {
+  if (state.best && !(main > state.best.main)) {
+    state.waited++;
+    return;
+  }
+  state.best = { values: state.values.slice(), metrics, main };
+  state.waited = 0;
+}
+
+/** Returns the loss and adds the gradient of one step: summed over its batches in their order, whichever devices compute them. */
+async function addGradients(
+  { programs, step: { layout, dropoutSites }, state: { values }, config, head, options }: FitArguments,
+  { batches, step, gradient }: { batches: readonly TrainingRow[][]; step: number; gradient: Float32Array },
+): Promise<number> {
+  const parameters = parameterInputs(layout, values);
+  const units = Math.max(1, lossUnits(batches.flat(), head));
+  let loss = 0;
+  for (let from = 0; from < batches.length; from += programs.length) {
+    const outputs = await Promise.all(
+      batches.slice(from, from + programs.length).map((batch, device) =>
+        programs[device]!.run({
+          ...stepInputs(batch, { config, head, units }),
+          ...dropoutKeys(dropoutSites, { seed: options.seed, step, microBatch: from + device }),
+          ...parameters,
+        }),
+      ),
+    );
+    for (const output of outputs) {
+      loss += output.loss!.data[0]!;
+      for (const { name, offset } of layout.parameters) {
+        const part = output[gradientName(name)]!.data;
+        for (let i = 0; i < part.length; i++) gradient[offset + i]! += part[i]!;
+      }
+    }
+  }
+  return loss;
+}
+
+function parameterInputs(layout: Layout, values: Float32Array): Record<string, HostTensor> {
   const parts = views(layout, values);
-  const parameterInputs: Record<string, HostTensor> = Object.fromEntries(
+  return Object.fromEntries(
     layout.parameters.map(({ name, shape }) => [name, { dtype: 'float32', shape, data: parts.get(name)! }]),
   );
-  const history: FitResult['history'] = [];
-  let best: { values: Float32Array; metrics: Metrics | undefined; main: number } | undefined;
-  let waited = 0;
-  let step = 0;
-
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const batches = epochBatches(rows, { batchSize, epoch, random: { seed, stream: orderStream } });
-    let epochLoss = 0;
-    for (let from = 0; from < batches.length; from += accumulate) {
-      const started = performance.now();
-      const group = batches.slice(from, from + accumulate).map(indices => indices.map(i => rows[i]!));
-      const units = Math.max(1, lossUnits(group.flat(), head));
-      let loss = 0;
-      gradient.fill(0);
-      for (const batch of group) {
-        const outputs = await program.run({
-          ...stepInputs(batch, { config, head, units }),
-          ...parameterInputs,
-        });
-        loss += outputs.loss!.data[0]!;
-        for (const { name, offset } of layout.parameters) {
-          const part = outputs[gradientName(name)]!.data;
-          for (let i = 0; i < part.length; i++) gradient[offset + i]! += part[i]!;
-        }
-      }
-      const gradientNorm = clipNorm(gradient, options.maxGradientNorm);
-      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm))
-        throw new VeneerError(
-          'training_failed',
-          `the loss is ${loss} at step ${step + 1} (epoch ${epoch + 1}): lower --learning-rate (${options.learningRate}); ${
-            best ? 'the best checkpoint so far is kept' : 'there is no checkpoint yet'
-          }`,
-        );
-      const learningRate = options.learningRate * linearSchedule(step, schedule);
-      adamW({ layout, values, gradient, state }, { learningRate, weightDecay: options.weightDecay });
-      step++;
-      epochLoss += loss;
-      onStep({
-        step,
-        steps: schedule.total,
-        epoch: epoch + 1,
-        loss,
-        learningRate,
-        gradientNorm,
-        tokens: group.flat().reduce((sum, { window }) => sum + window.ids.length, 0),
-        milliseconds: performance.now() - started,
-      });
-    }
-    const score = await evaluate?.(values);
-    history.push({ epoch: epoch + 1, loss: epochLoss / stepsPerEpoch, metrics: score?.metrics });
-    if (!best || !score || score.main > best.main) {
-      best = { values: values.slice(), metrics: score?.metrics, main: score?.main ?? 0 };
-      waited = 0;
-      await onBest(best.values, best.metrics);
-    } else if (patience > 0 && ++waited >= patience) break;
-  }
-  return { values: best!.values, metrics: best!.metrics, steps: step, history };
 }

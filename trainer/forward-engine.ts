@@ -65,6 +65,7 @@ export function forwardEngine({ program, base, head, layout, values }: ForwardAr
       }
       return answers;
     },
+    warm: async () => {},
     close: async () => {},
   };
 }

@@ -4,6 +4,7 @@ import { familyNames, headNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import type { Graph } from './graph/graph.ts';
 import type { Value } from './graph/value.ts';
+import type { Dropout } from './models/family.ts';
 import type { Parameter } from './parameters.ts';
 
 export interface HeadSpec {
@@ -45,22 +46,27 @@ interface HeadArguments {
   /** [B*S, hidden] */
   hidden: Value;
   parameters: ReadonlyMap<string, Value>;
+  /** Applied to what classifiers read; transformers has none before `qa_outputs`. */
+  dropout?: Dropout;
 }
 
 /** Logits [B, labels] of a pooled head, or [B*S, labels] of a token head. Reads input `pooling` [B, 1, S] where pooled. */
-export function headLogits({ g, config, spec, hidden, parameters }: HeadArguments): Value {
+export function headLogits({ g, config, spec, hidden, parameters, dropout = x => x }: HeadArguments): Value {
   const h = config.hiddenSize;
   const names = headNames(config.family, spec.task);
   const linear = (x: Value, weight: string, bias: string) =>
     g.matmul(x, parameters.get(weight)!, { transB: true, addend: parameters.get(bias)! });
-  if (spec.head.kind === 'token') return linear(hidden, names.weight, names.bias);
+  if (spec.head.kind === 'token') {
+    const read = spec.task === 'question-answering' ? hidden : dropout(hidden, 'hidden');
+    return linear(read, names.weight, names.bias);
+  }
   const pooling = g.input('pooling', ['B', 1, 'S']);
   let pooled = g.reshape(g.matmul(pooling, g.reshape(hidden, ['B', 'S', h])), ['B', h]);
   if (spec.head.dense) {
     const { activation } = familyNames(config.family).head;
     pooled = g[activation](linear(pooled, names.denseWeight, names.denseBias));
   }
-  return linear(pooled, names.weight, names.bias);
+  return linear(dropout(pooled, 'hidden'), names.weight, names.bias);
 }
 
 /**

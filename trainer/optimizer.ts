@@ -1,4 +1,4 @@
-/** AdamW, gradient clipping and the learning rate schedule over flat vectors. Pure arithmetic. */
+/** AdamW and gradient clipping over flat vectors. Pure arithmetic. */
 import type { Layout } from './parameters.ts';
 
 export interface AdamWState {
@@ -25,13 +25,15 @@ export function adamW(
     gradient,
     state,
   }: { layout: Layout; values: Float32Array; gradient: Float32Array; state: AdamWState },
-  { learningRate, weightDecay }: { learningRate: number; weightDecay: number },
+  rates: { learningRate: number; headLearningRate?: number; weightDecay: number },
 ): void {
   state.steps++;
   const correction1 = 1 - beta1 ** state.steps;
   const correction2 = Math.sqrt(1 - beta2 ** state.steps);
   const { m, v } = state;
-  for (const { offset, size, decay } of layout.parameters) {
+  for (const { offset, size, decay, head } of layout.parameters) {
+    const { weightDecay } = rates;
+    const learningRate = head ? (rates.headLearningRate ?? rates.learningRate) : rates.learningRate;
     const keep = decay ? 1 - learningRate * weightDecay : 1;
     for (let i = offset; i < offset + size; i++) {
       const g = gradient[i]!;
@@ -53,10 +55,4 @@ export function clipNorm(gradient: Float32Array, limit: number): number {
     for (let i = 0; i < gradient.length; i++) gradient[i]! *= factor;
   }
   return norm;
-}
-
-/** Fraction of the peak rate at `step` (0-based): linear warmup, then linear decay to zero at `total`. */
-export function linearSchedule(step: number, { warmup, total }: { warmup: number; total: number }): number {
-  if (step < warmup) return (step + 1) / warmup;
-  return total <= warmup ? 1 : Math.max(0, (total - step) / (total - warmup));
 }

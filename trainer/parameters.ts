@@ -18,6 +18,8 @@ export interface Parameter {
     | { base: string; of?(tensor: Float32Array): Float32Array };
   /** Whether weight decay applies: matrices yes, biases no. */
   decay: boolean;
+  /** Of the head, which may learn at a rate of its own. */
+  head?: true;
 }
 
 export interface Layout {

@@ -9,12 +9,16 @@ export interface Counter {
   stream: number;
 }
 
-function mix(h: number, word: number): number {
-  h = Math.imul(h ^ Math.imul(word, 0xcc9e2d51), 0x1b873593);
+/** Added to an index, so that index 0 is no zero word. */
+export const counterStart = 0x7f4a7c15;
+export const mixFactors = [0xcc9e2d51, 0x1b873593, 0x85ebca6b, 0xc2b2ae35] as const;
+
+export function mix(h: number, word: number): number {
+  h = Math.imul(h ^ Math.imul(word, mixFactors[0]), mixFactors[1]);
   h ^= h >>> 16;
-  h = Math.imul(h, 0x85ebca6b);
+  h = Math.imul(h, mixFactors[2]);
   h ^= h >>> 13;
-  h = Math.imul(h, 0xc2b2ae35);
+  h = Math.imul(h, mixFactors[3]);
   return (h ^ (h >>> 16)) >>> 0;
 }
 
@@ -22,7 +26,7 @@ function mix(h: number, word: number): number {
 export function bits({ seed, stream }: Counter, ...indices: number[]): number {
   let h = mix(0x9e3779b9, seed >>> 0);
   h = mix(h, stream + 1);
-  for (const index of indices) h = mix(h, index + 0x7f4a7c15);
+  for (const index of indices) h = mix(h, index + counterStart);
   return h;
 }
 
@@ -35,6 +39,18 @@ export function uniform(counter: Counter, ...indices: number[]): number {
 export function normal(counter: Counter, ...indices: number[]): number {
   const radius = Math.sqrt(-2 * Math.log(1 - uniform(counter, ...indices, 0)));
   return radius * Math.cos(2 * Math.PI * uniform(counter, ...indices, 1));
+}
+
+/** Of 32 random bits, those below it come with this probability, in steps of 2^-16. */
+export function dropThreshold(rate: number): number {
+  return Math.round(rate * 0x10000) * 0x10000;
+}
+
+/** 0 with probability `rate`, else 1 / (1 - rate), element by element. */
+export function dropoutMask(key: number, { size, rate }: { size: number; rate: number }): Float32Array {
+  const threshold = dropThreshold(rate);
+  const scale = 1 / (1 - rate);
+  return Float32Array.from({ length: size }, (_, i) => (mix(key, i + counterStart) < threshold ? 0 : scale));
 }
 
 /** A permutation of 0..count-1 (Fisher-Yates), keyed by `index`, e.g. the epoch. */

@@ -1,12 +1,14 @@
 /** Everything a training run is told. */
 import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
+import type { TrainingPrecision } from './base/frozen-base.ts';
 import type { ColumnOptions } from './data/columns.ts';
+import type { DropoutSpec } from './dropout.ts';
 import type { FitOptions } from './fit.ts';
 import type { MethodSpec } from './methods/methods.ts';
 import type { Trained } from './trained.ts';
 
-export interface TrainOptions extends FitOptions {
+export interface TrainOptions extends Omit<FitOptions, 'microBatches'> {
   task: TaskName;
   data: string;
   /** File that is scored after every epoch, instead of the data directory's dev split. */
@@ -15,11 +17,27 @@ export interface TrainOptions extends FitOptions {
   base: string;
   out: string;
   method: MethodSpec;
+  /** What the frozen base is computed with. */
+  precision: TrainingPrecision;
   /** What is gone on from. */
   from?: Trained | undefined;
+  dropout: DropoutSpec;
+  /** Weight of R-Drop's divergence; 0 is off. */
+  rDrop: number;
   maxLength?: number;
   stride?: number;
   quantization: AdapterManifest['quantization'];
   threads: number;
+  /** Workers that share the batches of a step. */
+  devices: number;
+  /** Go on from the checkpoint in `out`, where there is one. */
+  resume: boolean;
   cacheDir: string;
+}
+
+/** What decides the result, by name: all options but where things are and how fast it goes. */
+export function decidingOptions(options: TrainOptions): Record<string, unknown> {
+  const { data: _, evalData: _e, out: _o, cacheDir: _c, from, ...told } = options;
+  const { threads: _t, devices: _d, saveSteps: _s, resume: _r, ...deciding } = told;
+  return { ...deciding, ...(from ? { from: from.digest } : {}) };
 }

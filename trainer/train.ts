@@ -1,39 +1,46 @@
 /**
  * One training run from files to a finished adapter directory: reads data, builds the step, fits, quantizes, scores what
- * will be served. The directory is complete once manifest.json is in it; until then only checkpoint.safetensors changes.
+ * will be served. The directory is complete once manifest.json is in it; until then only the
+ * checkpoint and steps.jsonl change.
  */
 import { join } from 'node:path';
-import { writeAdapter } from '../functions/artifacts/adapter.ts';
-import { baseFile } from '../functions/artifacts/bases.ts';
-import { canonicalJson } from '../functions/artifacts/digest.ts';
 import type { Metrics } from '../functions/artifacts/manifests.ts';
 import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
-import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
 import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
-import type { TrainingRow } from './batches.ts';
+import { checkAgreement } from './base/agreement.ts';
+import { openFrozenBase } from './base/frozen-base.ts';
+import { microBatchesOf, type TrainingRow } from './batches.ts';
+import type { RunIdentity } from './checkpoint.ts';
 import type { Dataset, Split } from './data/dataset.ts';
+import { closeDevices, openDevices } from './devices.ts';
 import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
-import { type FitResult, fit, type StepReport } from './fit.ts';
+import { fit, type StepReport } from './fit.ts';
+import { freshState } from './fit-state.ts';
 import type { HeadSpec, Pooler } from './heads.ts';
-import { describeMethod } from './methods/methods.ts';
-import { floatTensors, openOutcome } from './outcome.ts';
+import { checkRounded, describeMethod } from './methods/methods.ts';
+import { openOutcome } from './outcome.ts';
+import { removePrevious, saveCheckpoint, startState } from './resume.ts';
 import { checkStart, labelsAfter, startValues } from './start.ts';
 import { buildStep } from './step.ts';
+import { openStepLog } from './step-log.ts';
+import { throwIfStopped } from './stop.ts';
 import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
-import type { TrainOptions } from './train-options.ts';
-import { readWeight, readWeightsFile } from './weights.ts';
+import { decidingOptions, type TrainOptions } from './train-options.ts';
+import { readWeight } from './weights.ts';
 import { windowOptions } from './window-options.ts';
 
 export interface TrainObserver {
   log(line: string): void;
   onStep(report: StepReport): void;
   onEvaluate(done: number, total: number): void;
+  /** Stops training after the step under way, with a checkpoint. */
+  signal?: AbortSignal;
   /** Scores of the float32 adapter after so many steps. */
   onMetrics?(step: number, metrics: Metrics): void;
 }
@@ -112,81 +119,109 @@ async function trainOn(
     head: from?.manifest.head ?? task.head(manifest.pooling),
     labels: labels.length,
   };
-  const weights = await readWeightsFile(
-    await baseFile(store, manifest.name, manifest.trainingWeights, options.cacheDir),
-  );
-  const isScratch = 'fromScratch' in options.method && options.method.fromScratch;
+  const { method, dropout, rDrop, precision, cacheDir } = options;
+  const exact = await openFrozenBase({ store, manifest, precision: 'fp32', cacheDir });
+  const { weights } = exact;
+  if (precision !== 'fp32') checkRounded(method, precision);
+  const frozen = await openFrozenBase({ store, manifest, precision, cacheDir });
+  const isScratch = 'fromScratch' in method && method.fromScratch;
   const pooler = isScratch ? undefined : await poolerOf(config.family, weights);
-  const step = buildStep({ config, method: options.method, head, ...(pooler ? { pooler } : {}) });
-  const initial = await startValues({ layout: step.layout, seed: options.seed, weights, from });
+  const step = buildStep({
+    ...{ config, method, head, dropout, rDrop, frozen: frozen.seams },
+    ...(pooler ? { pooler } : {}),
+  });
+  if (precision !== 'fp32') {
+    const agreement = await checkAgreement({
+      engine,
+      base: manifest,
+      precision,
+      rounded: frozen,
+      exact,
+      rows,
+    });
+    observer.log(`${precision} base: cosine to float32 ${agreement.toFixed(4)} on the first texts`);
+  }
   observer.log(
-    `${step.layout.size} trainable parameters (${head.head.kind} head, ${describeMethod(options.method)})`,
+    `${step.layout.size} trainable parameters (${head.head.kind} head, ${describeMethod(method)})`,
   );
 
   const draft = draftManifest({ manifest, options, task, data, labels, head, window, engine: engine.name });
   const outcome = await openOutcome({
     ...{ base, task, head, draft, engine, weights },
     layout: step.layout,
-    method: options.method,
+    method,
     quantization: options.quantization,
     onProgress: observer.onEvaluate,
   });
   opened.push(outcome);
 
   await makeDirectory(options.out);
-  const checkpoint = join(options.out, 'checkpoint.safetensors');
-  const program = await engine.compile({ outputs: step.outputs, weights });
+  const fitOptions = { ...options, microBatches: microBatchesOf(options, options.devices) };
+  const run: RunIdentity = {
+    datasets: { train: data.train.digest, ...(data.dev ? { dev: data.dev.digest } : {}) },
+    options: {
+      ...decidingOptions(options),
+      ...{ microBatches: fitOptions.microBatches, base: draft.base, engine: engine.name },
+    },
+  };
+  const { signal } = observer;
+  const state =
+    (await startState({ ...options, layout: step.layout, run, log: observer.log })) ??
+    freshState(await startValues({ layout: step.layout, seed: options.seed, weights, from }));
+  const stepLog = await openStepLog(join(options.out, 'steps.jsonl'), state.optimizer.steps);
+  const programs = await openDevices({
+    engine,
+    source: { outputs: step.outputs, weights: frozen.weights },
+    count: options.devices,
+    log: observer.log,
+  });
   const stepMs: number[] = [];
-  let result: FitResult;
   try {
-    result = await fit({
-      program,
-      layout: step.layout,
-      initial,
-      config,
-      head,
-      rows,
-      options,
+    await fit({
+      ...{ programs, step, state, config, head, rows, options: fitOptions, signal },
       onStep: stepReport => {
-        stepMs.push(stepReport.milliseconds);
+        const { steps: _total, ...record } = stepReport;
+        stepMs.push(record.milliseconds);
+        stepLog.add({ kind: 'step', ...record });
         observer.onStep(stepReport);
       },
       ...(data.dev
         ? {
-            evaluate: async values => {
-              checkFinite(values, options);
+            evaluate: async (values, at) => {
               const metrics = await outcome.score(values, data.dev!.examples);
               observer.log(describe('dev', metrics));
-              observer.onMetrics?.(stepMs.length, metrics);
+              stepLog.add({ kind: 'evaluation', ...at, metrics });
+              observer.onMetrics?.(at.step, metrics);
               return { metrics, main: metrics[task.mainMetric]! };
             },
           }
         : {}),
-      onBest: async values => {
-        checkFinite(values, options);
-        await replaceFile(checkpoint, writeAdapter(floatTensors(step.layout, values), 'float32'));
-      },
+      save: saved => saveCheckpoint(options.out, step.layout, { state: saved, run }),
     });
   } finally {
-    await program.close();
+    stepLog.close();
+    await closeDevices(programs);
   }
+  throwIfStopped(signal, state);
 
-  const trained = result.metrics ?? (scored ? await outcome.score(result.values, scored.examples) : {});
-  if (scored && !result.metrics) observer.onMetrics?.(result.steps, trained);
-  const served = scored ? ((await outcome.scoreServed?.(result.values, scored.examples)) ?? {}) : {};
+  const { values, metrics } = state.best ?? { values: state.values, metrics: undefined };
+  const trained = metrics ?? (scored ? await outcome.score(values, scored.examples) : {});
+  if (scored && !metrics) observer.onMetrics?.(state.optimizer.steps, trained);
+  const served = scored ? ((await outcome.scoreServed?.(values, scored.examples)) ?? {}) : {};
+  throwIfStopped(signal, state);
   if (scored && outcome.scoreServed)
     observer.log(
       describe(`${scored === data.dev ? 'dev' : 'test'} as served (${options.quantization})`, served),
     );
-  await replaceFile(join(options.out, 'history.json'), canonicalJson(result.history));
   for (const name of outcome.obsolete) await removeFile(join(options.out, name));
-  for (const [name, bytes] of outcome.files(result.values, { trained, served }))
+  for (const [name, bytes] of outcome.files(values, { trained, served }))
     await replaceFile(join(options.out, name), bytes);
+  await removePrevious(options.out);
   return {
     out: options.out,
     task: options.task,
     metrics: outcome.scoreServed ? served : trained,
-    steps: result.steps,
+    steps: state.optimizer.steps,
     seconds: (performance.now() - started) / 1000,
     stepMsMedian: median(stepMs),
     peakRssMb: process.resourceUsage().maxRSS / 1024,
@@ -212,15 +247,6 @@ function report(data: Dataset<Example>, { log }: TrainObserver): void {
         `${name}: skipped ${count}: ${reason} (${where.slice(0, 3).join(', ')}${count > 3 ? ', ...' : ''})`,
       );
   }
-}
-
-/** The step's own check of the loss cannot see what the last step of an epoch did to the parameters. */
-function checkFinite(values: Float32Array, { learningRate }: TrainOptions): void {
-  if (!values.every(Number.isFinite))
-    throw new VeneerError(
-      'training_failed',
-      `a parameter is no longer a finite number: lower --learning-rate (${learningRate})`,
-    );
 }
 
 /** The base's pooler, where its checkpoint has one. */

@@ -71,6 +71,12 @@ export function readSafetensors(bytes: Uint8Array, what: string): Map<string, Te
   return new Map(tensors);
 }
 
+/** The header's `__metadata__`, empty where it has none, of a file that readSafetensors takes. */
+export function readMetadata(bytes: Uint8Array, what: string): Record<string, string> {
+  const { header } = readHeader(bytes, problem => new VeneerError('invalid_artifact', `${what}: ${problem}`));
+  return (header.__metadata__ ?? {}) as Record<string, string>;
+}
+
 function readHeader(bytes: Uint8Array, bad: (problem: string) => VeneerError) {
   if (bytes.length < 8) throw bad(`${bytes.length} bytes are too few for a safetensors file`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);

@@ -221,6 +221,15 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
       indices: { rows: 7, shape: [3, 5] },
     },
   ],
+  dropoutMask: [
+    [['B', 'S', 8] as Shape, 0.1, 0] as const,
+    [['B', 2, 'S', 'S'] as Shape, 0.5, 14] as const,
+    [[7, 4] as Shape, 0.9, 3] as const,
+  ].map(([shape, rate, site]) => ({
+    shapes: [shape],
+    build: (g, [a, keys]) => [g.mul(a!, g.dropoutMask(g.reshape(keys!, ['B*S']), { shape, rate, site }))],
+    indices: { rows: 2 ** 31, shape: [3, 5] },
+  })),
   layerNorm: [{ shapes: [x, [8], [8]], build: (g, [a, b, c]) => [g.layerNorm(a!, b!, c!, 1e-5)] }],
 };
 

@@ -1,5 +1,5 @@
 /**
- * One training step against PyTorch and PEFT (golden/peft, written by peft.py in float64): logits, loss and the gradient of
+ * One training step against PyTorch and PEFT (golden/peft, written by peft.py and dropout.py in float64): logits, loss and the gradient of
  * every trainable tensor, on both engines.
  */
 import { readFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest';
 import type { Head, TargetModule } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { float32, readSafetensors, type Tensor } from '../../functions/artifacts/safetensors.ts';
+import type { DropoutSpec } from '../../trainer/dropout.ts';
 import type { Engine, HostTensor, WeightsFile } from '../../trainer/engines/engine.ts';
 import { onnxEngine } from '../../trainer/engines/onnx.ts';
 import { tfjsEngine } from '../../trainer/engines/tfjs.ts';
@@ -31,6 +32,9 @@ interface Case {
   labelSmoothing: number;
   tokens: number;
   lengths: number[];
+  /** Rates, and a key for each place that drops; those of dropout.json alone. */
+  dropout?: DropoutSpec;
+  keys?: number[];
 }
 
 const path = (name: string) => fileURLToPath(new URL(`peft/${name}`, import.meta.url));
@@ -38,6 +42,7 @@ const json = (name: string) => JSON.parse(readFileSync(path(name), 'utf8'));
 const tensorsOf = (name: string) => readSafetensors(readFileSync(path(name)), name);
 
 const cases: Case[] = json('cases.json');
+const dropoutCases: Case[] = json('dropout.json');
 const config = json('config.json');
 const weights: WeightsFile = {
   path: path('model.safetensors'),
@@ -62,12 +67,13 @@ const paddingTolerance = 1e-5;
 const floor = 1e-6;
 const extraColumns = 3;
 
-function stepOf({ task, labels, head, method = 'lora', activation, ...rest }: Case): Step {
+function stepOf({ task, labels, head, method = 'lora', activation, dropout, ...rest }: Case): Step {
   const { rank, alpha, rsLora, targetModules } = rest;
   return buildStep({
     config: bert.readConfig({ ...config, hidden_act: activation }),
     method: specOf(method, { rank, alpha, rsLora, targetModules }),
     head: { task, head, labels: labels.length },
+    ...(dropout ? { dropout } : {}),
   });
 }
 
@@ -135,6 +141,12 @@ function inputsOf(
     },
     targets: { dtype: 'float32', ...targetsOf(testCase, ints(golden.get('labels')!), tokens) },
   };
+  if (testCase.keys)
+    inputs.dropout_keys = {
+      dtype: 'int32',
+      shape: [testCase.keys.length],
+      data: Int32Array.from(testCase.keys, key => key | 0),
+    };
   if (head.kind === 'pooled')
     inputs.pooling = { dtype: 'float32', shape: [rows, 1, tokens], data: perToken(pooling) };
   for (const { name, shape } of stepOf(testCase).layout.parameters)
@@ -184,6 +196,20 @@ describe.each(engines.map(engine => [engine.name, engine] as const))('the %s eng
           expected: recorded[name]!.data as Float32Array,
           within: paddingTolerance,
         });
+    },
+  );
+
+  test.each(dropoutCases.map(testCase => [testCase.name, testCase] as const))(
+    '%s: logits, loss and gradients are those of PyTorch where it drops the same places',
+    async (_, testCase) => {
+      const golden = tensorsOf(`${testCase.name}.safetensors`);
+      const { layout, outputs, logits, dropoutSites } = stepOf(testCase);
+      expect(dropoutSites).toBe(testCase.keys!.length);
+      const program = await engine.compile({ outputs: { ...outputs, logits }, weights });
+      const answers = await program.run(inputsOf(testCase, golden, 0));
+      await program.close();
+      for (const name of ['logits', 'loss', ...layout.parameters.map(({ name }) => gradientName(name))])
+        expectClose(name, answers[name]!.data, { expected: float32(golden.get(name)!), within: tolerance });
     },
   );
 });

@@ -109,6 +109,7 @@ export async function openFamily(golden: Golden): Promise<FamilyBases> {
     await pullBase(store, { wanted: source, name: precision, precision, force: false }, () => {});
     const manifest = await readBase(store, precision);
     return {
+      store,
       manifest,
       graphPath: variant => baseFile(store, precision, manifest.graphs[variant]!, folder),
       trainingWeights: () => baseFile(store, precision, manifest.trainingWeights, folder),

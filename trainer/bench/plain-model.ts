@@ -10,6 +10,7 @@ import { servedLinear } from '../base/served-linear.ts';
 import { Graph } from '../graph/graph.ts';
 import { emitOnnx } from '../graph/onnx.ts';
 import { familyOf } from '../models/families.ts';
+import { encoderInputs } from '../models/family.ts';
 import { readWeightsFile } from '../weights.ts';
 
 /** @param weightsPath The base's float32 weights, which are copied. */
@@ -26,9 +27,7 @@ export async function writePlainModel(
     g,
     config,
     inputs: {
-      inputIds: g.input('input_ids', ['B', 'S'], 'int32'),
-      tokenTypeIds: g.input('token_type_ids', ['B', 'S'], 'int32'),
-      positionIds: g.input('position_ids', ['S'], 'int32'),
+      ...encoderInputs(g),
       attentionBias: g.scale(g.sub(mask, g.scalar(1)), 1e9),
     },
     project: ({ layer, modules, x }) => modules.map(module => linear({ g, layer, module, x })),

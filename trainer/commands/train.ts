@@ -3,9 +3,13 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
+import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
+import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
+import type { Engine } from '../engines/engine.ts';
 import { onnxEngine } from '../engines/onnx.ts';
 import { methodNames, methodOf, methods, specOf } from '../methods/methods.ts';
+import { type ScheduleName, scheduleNames } from '../schedule.ts';
 import { type TrainResult, train } from '../train.ts';
 import type { TrainOptions } from '../train-options.ts';
 import { openScalarLog } from '../visualize/tensorboard.ts';
@@ -19,6 +23,7 @@ import {
   shared,
   whole,
 } from './command.ts';
+import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
 
@@ -32,12 +37,22 @@ interface Flags extends SharedOptions, MethodOptions {
   batchSize: number;
   accumulate: number;
   learningRate?: number;
+  headLearningRate?: number;
+  schedule: ScheduleName;
   warmup: number;
   weightDecay: number;
   maxGradNorm: number;
+  evalSteps?: number;
+  saveSteps?: number;
   patience: number;
+  dropout: number;
+  attentionDropout: number;
+  rDrop: number;
+  devices: number;
+  resume: boolean;
   maxLength?: number;
   stride?: number;
+  precision: TrainingPrecision;
   quantization: AdapterManifest['quantization'];
   seed: number;
   threads: number;
@@ -54,11 +69,15 @@ export async function trainWithProgress(
   log: (line: string) => void,
 ): Promise<TrainResult> {
   const progress = progressOf(log);
+  const { signal, release } = interruptible(name =>
+    progress.log(`${name}: finishing the step and writing a checkpoint; again to stop at once`),
+  );
   const scalars = logDir === undefined ? undefined : openScalarLog(logDir, progress.log);
   let rate = 0;
   try {
-    return await train(store, onnxEngine({ threads: options.threads }), options, {
+    return await train(store, engineOf(options), options, {
       log: progress.log,
+      signal,
       onStep: ({ step, steps, epoch, loss, learningRate, gradientNorm, tokens, milliseconds }) => {
         const now = (1000 * tokens) / milliseconds;
         rate = rate === 0 ? now : 0.9 * rate + 0.1 * now;
@@ -78,9 +97,17 @@ export async function trainWithProgress(
         ),
     });
   } finally {
+    release();
     scalars?.close();
     progress.stop();
   }
+}
+
+/** Several devices are processes, so that one may be lost; they share the threads. */
+function engineOf({ threads, devices }: TrainOptions): Engine {
+  return devices === 1
+    ? onnxEngine({ threads })
+    : onnxEngine({ threads: Math.max(1, Math.floor(threads / devices)), host: 'process' });
 }
 
 export const trainDefaults = {
@@ -88,17 +115,45 @@ export const trainDefaults = {
   batchSize: 16,
   accumulate: 1,
   learningRate: 1e-3,
+  schedule: 'linear',
   warmup: 0.06,
   weightDecay: 0.01,
   maxGradientNorm: 1,
   patience: 0,
+  dropout: { hidden: 0, attention: 0 },
+  rDrop: 0,
+  devices: 1,
+  resume: false,
   seed: 1,
   method: specOf('lora', {}),
+  precision: 'fp32',
   quantization: 'int8',
   threads: defaultThreads,
   columns: {},
   cacheDir,
 } as const;
+
+/** What only an engine on a GPU computes with. */
+const devicePrecisions = ['bf16', 'fp16'];
+
+function checkPrecision({ precision }: Flags): void {
+  if (devicePrecisions.includes(precision))
+    throw new VeneerError(
+      'usage',
+      `--precision ${precision} is computed on GPUs only, and this engine runs on the CPU: use ${trainingPrecisions.join(', ')}`,
+    );
+}
+
+function checkRDrop({ rDrop, task, dropout, attentionDropout }: Flags): void {
+  if (rDrop === 0) return;
+  if (task !== 'classification')
+    throw new VeneerError('usage', `--r-drop ${rDrop}: for --task classification only`);
+  if (dropout === 0 && attentionDropout === 0)
+    throw new VeneerError(
+      'usage',
+      `--r-drop ${rDrop}: needs --dropout or --attention-dropout above 0, without which both passes are the same`,
+    );
+}
 
 export function trainCommand(program: Command): void {
   const d = trainDefaults;
@@ -117,12 +172,18 @@ export function trainCommand(program: Command): void {
       `peak rate (default ${methodNames.map(name => `${methods[name].learningRate} for ${name}`).join(', ')})`,
       real(0, 10, true),
     )
+    .option('--head-learning-rate <x>', 'peak rate of the head (default --learning-rate)', real(0, 10, true))
+    .addOption(
+      new Option('--schedule <s>', 'how the rate goes on after warmup')
+        .choices(scheduleNames)
+        .default(d.schedule),
+    )
     .option('--warmup <x>', 'fraction of steps over which the rate rises', real(0, 1), d.warmup)
     .option('--weight-decay <x>', 'AdamW weight decay of matrices', real(0, 1), d.weightDecay)
     .option('--max-grad-norm <x>', 'gradient clipping by global norm', real(0, 1e6, true), d.maxGradientNorm)
     .option(
       '--patience <n>',
-      'stop after so many epochs without a better dev metric; 0 never',
+      'stop after so many evaluations without a better dev metric; 0 never',
       whole(0, 10_000),
       d.patience,
     )
@@ -133,12 +194,27 @@ export function trainCommand(program: Command): void {
       whole(0, 4096),
     )
     .addOption(
+      new Option(
+        '--precision <p>',
+        'what the frozen base is computed with: int8 as it is served, int4 to save memory',
+      )
+        .choices([...trainingPrecisions, ...devicePrecisions])
+        .default(d.precision),
+    )
+    .addOption(
       new Option('--quantization <q>', 'how the adapter is stored')
         .choices(['int8', 'float16', 'float32'])
         .default(d.quantization),
     )
     .option('--seed <n>', 'seed of everything random', whole(0, 2 ** 32 - 1), d.seed)
+    .option('--dropout <p>', 'rate after embeddings and sublayers and before the head', real(0, 0.9), 0)
+    .option('--attention-dropout <p>', 'rate of attention probabilities', real(0, 0.9), 0)
+    .option('--r-drop <alpha>', 'classification: weight of R-Drop (needs dropout)', real(0, 100), d.rDrop)
+    .option('--eval-steps <n>', 'steps between evaluations (default: an epoch)', whole(1, 1e9))
+    .option('--save-steps <n>', 'steps between checkpoints (default: as evaluations)', whole(1, 1e9))
+    .option('--resume', 'go on from the checkpoint in --out, where there is one', false)
     .option('--threads <n>', 'threads of one step', whole(1, 256), d.threads)
+    .option('--devices <n>', 'worker processes that share the batches of a step', whole(1, 64), d.devices)
     .option('--log-dir <directory>', 'write TensorBoard events there')
     .option('--text-column <column>', 'classification: name or 1-based number')
     .option('--label-column <column>', 'classification: name or 1-based number')
@@ -146,11 +222,15 @@ export function trainCommand(program: Command): void {
     .action(async (flags: Flags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { textColumn, labelColumn, pairColumn, maxGradNorm, ...rest } = flags;
+      const { textColumn, labelColumn, pairColumn, maxGradNorm, ...told } = flags;
+      const { dropout: hidden, attentionDropout: attention, ...rest } = told;
+      checkRDrop(flags);
+      checkPrecision(flags);
       const { method, from } = await resolveMethod(store, flags, output.log);
       const options: TrainOptions & { logDir?: string } = {
         ...rest,
         maxGradientNorm: maxGradNorm,
+        dropout: { hidden, attention },
         learningRate: flags.learningRate ?? methodOf(method).learningRate,
         method,
         from,

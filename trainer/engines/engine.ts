@@ -22,10 +22,18 @@ export interface ProgramSource {
   weights?: WeightsFile;
 }
 
-/** A compiled graph. Runs are one at a time: `run` must have settled before the next call. */
+/**
+ * A compiled graph. Runs are one at a time: `run` must have settled before the next call.
+ * `run` rejects with EngineDied where trying again on a freshly compiled program makes sense.
+ */
 export interface Program {
   run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
   close(): Promise<void>;
+}
+
+/** Whoever ran the program is gone (killed, out of memory), and its answer with it; compiling again may help. */
+export class EngineDied extends Error {
+  override name = 'EngineDied';
 }
 
 export interface Engine {

@@ -1,53 +1,114 @@
-/** The onnx engine: emits the graph as ONNX and runs it with onnxruntime-node in a worker thread of its own. */
-import { once } from 'node:events';
+/**
+ * The onnx engine: emits the graph as ONNX and runs it with onnxruntime-node outside the caller's thread: in a worker
+ * thread, or, where several run side by side and one may be lost, in a process of its own.
+ */
+import { fork } from 'node:child_process';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { emitOnnx } from '../graph/onnx.ts';
-import type { Engine, HostTensor, Program, ProgramSource } from './engine.ts';
-import type { WorkerOptions } from './onnx-worker.ts';
+import { type Engine, EngineDied, type HostTensor, type Program, type ProgramSource } from './engine.ts';
+import type { SessionOptions } from './onnx-worker.ts';
 
 type Answer = { ready: true } | { outputs: Record<string, HostTensor> } | { error: string };
+
+export interface OnnxEngineOptions {
+  /** Threads of one run (intra-op); ops run one after another. */
+  threads: number;
+  /** A worker thread where left out. */
+  host?: 'thread' | 'process';
+}
 
 /** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
 const { url } = import.meta;
 const root = url.slice(0, url.lastIndexOf(url.endsWith('.ts') ? '/trainer/engines/' : '/dist/'));
 const workerUrl = new URL(`${root}/dist/trainer/engines/onnx-worker.js`);
 
-async function compile({ outputs, weights }: ProgramSource, threads: number): Promise<Program> {
+/** The other side, whichever way it is hosted. */
+interface Host {
+  send(message: unknown): void;
+  onMessage(listener: (answer: Answer) => void): void;
+  /** Called once, with what ended it. */
+  onEnd(listener: (why: string) => void): void;
+  close(): void;
+}
+
+function threadHost(): Host {
+  const worker = new Worker(workerUrl);
+  return {
+    send: message => worker.postMessage(message),
+    onMessage: listener => worker.on('message', listener),
+    onEnd: listener => {
+      worker.once('error', error => listener(error.message));
+      worker.once('exit', code => listener(`code ${code}`));
+    },
+    close: () => void worker.terminate(),
+  };
+}
+
+function processHost(): Host {
+  const child = fork(fileURLToPath(workerUrl), {
+    serialization: 'advanced',
+    execArgv: [],
+    // Stdout is the command's own, for its result.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  return {
+    // A dead process is told by its exit alone.
+    send: message => child.send(message as object, () => {}),
+    onMessage: listener => child.on('message', listener as (message: unknown) => void),
+    onEnd: listener => {
+      child.on('error', error => listener(error.message));
+      child.once('exit', (code, signal) => listener(signal ?? `code ${code}`));
+    },
+    close: () => void child.kill('SIGKILL'),
+  };
+}
+
+const hosts = { thread: threadHost, process: processHost };
+
+/** Asks one thing at a time. */
+function conversationWith(host: Host): (message: unknown) => Promise<Answer> {
+  let ended: EngineDied | undefined;
+  let pending: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
+  host.onMessage(answer => {
+    if ('error' in answer) pending?.reject(new Error(`onnxruntime: ${answer.error}`));
+    else pending?.resolve(answer);
+  });
+  host.onEnd(why => {
+    ended ??= new EngineDied(`the engine's worker ended (${why})`);
+    pending?.reject(ended);
+  });
+  return message =>
+    new Promise((resolve, reject) => {
+      pending = { resolve, reject };
+      if (ended) reject(ended);
+      else host.send(message);
+    });
+}
+
+async function compile(
+  { outputs, weights }: ProgramSource,
+  { threads, host: kind = 'thread' }: OnnxEngineOptions,
+): Promise<Program> {
   const model = emitOnnx({
     outputs,
     ...(weights ? { weights: { location: basename(weights.path), tensors: weights.tensors } } : {}),
   });
-  const options: WorkerOptions = { model, weightsPath: weights?.path, threads };
-  const worker = new Worker(workerUrl, { workerData: options });
-  const answer = async (): Promise<Answer> => {
-    const controller = new AbortController();
-    const { signal } = controller;
-    const exit = once(worker, 'exit', { signal }).then(([code]) => {
-      throw new Error(`the engine's worker thread ended with code ${code}`);
-    });
-    try {
-      const [message] = (await Promise.race([once(worker, 'message', { signal }), exit])) as [Answer];
-      if ('error' in message) throw new Error(`onnxruntime: ${message.error}`);
-      return message;
-    } finally {
-      controller.abort();
-      exit.catch(() => {});
-    }
-  };
-  await answer();
+  const host = hosts[kind]();
+  const ask = conversationWith(host);
+  try {
+    await ask({ model, weightsPath: weights?.path, threads } satisfies SessionOptions);
+  } catch (error) {
+    host.close();
+    throw error;
+  }
   return {
-    async run(inputs) {
-      worker.postMessage(inputs);
-      return ((await answer()) as { outputs: Record<string, HostTensor> }).outputs;
-    },
-    async close() {
-      await worker.terminate();
-    },
+    run: async inputs => ((await ask(inputs)) as { outputs: Record<string, HostTensor> }).outputs,
+    close: async () => host.close(),
   };
 }
 
-/** @param threads Threads of one run (intra-op); ops run one after another. */
-export function onnxEngine({ threads }: { threads: number }): Engine {
-  return { name: 'onnx', compile: source => compile(source, threads) };
+export function onnxEngine(options: OnnxEngineOptions): Engine {
+  return { name: 'onnx', compile: source => compile(source, options) };
 }

@@ -6,6 +6,7 @@ import type * as TensorFlow from '@tensorflow/tfjs';
 import type { Blocks, DType, OpName } from '../graph/ops.ts';
 import { bind, evaluate, type Shape } from '../graph/shape.ts';
 import { type Node, topologicalOrder, type Value } from '../graph/value.ts';
+import { dropoutMask } from '../random.ts';
 import { readWeight } from '../weights.ts';
 import type { Engine, HostTensor, Program, ProgramSource } from './engine.ts';
 
@@ -90,6 +91,11 @@ const kernels: { [Op in OpName]: Kernel<Op> } = {
     return [
       tf.unsortedSegmentSum(x!.reshape([-1, width]), indices!.reshape([-1]) as TensorFlow.Tensor1D, rows),
     ];
+  },
+  dropoutMask: ({ tf, size }, { attributes: { shape, rate, site } }, [keys]) => {
+    const dims = size(shape);
+    const key = keys!.dataSync()[site]!;
+    return [tf.tensor(dropoutMask(key, { size: dims.reduce((a, b) => a * b, 1), rate }), dims)];
   },
   layerNorm: ({ tf }, { attributes: { epsilon } }, [x, gamma, beta]) => {
     const { mean, variance } = tf.moments(x!, -1, true);

@@ -175,6 +175,7 @@ export const gradientRules: { [Op in OpName]: Rule<Op> } = {
     undefined,
   ],
   scatterAdd: ({ g, node, grads }) => [g.gather(grads[0]!, node.inputs[1]!), undefined],
+  dropoutMask: () => [undefined],
   // With xhat = (x - mean) * inv and dxhat = dy * gamma: dx = inv * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)).
   layerNorm: ({ g, node, grads, wanted }) => {
     const [x, gamma, beta] = node.inputs as [Value, Value, Value];

@@ -165,6 +165,9 @@ export class Graph {
   scatterAdd(rows: Value, indices: Value, count: number) {
     return this.#one('scatterAdd', [rows, indices], { rows: count });
   }
+  dropoutMask(keys: Value, attributes: Attributes['dropoutMask']) {
+    return this.#one('dropoutMask', [keys], attributes);
+  }
   layerNorm(x: Value, gamma: Value, beta: Value, epsilon: number) {
     return this.#one('layerNorm', [x, gamma, beta], { epsilon });
   }

@@ -1,7 +1,8 @@
 /**
  * Names, constants and shapes of an ONNX model under construction: what lowerings write with. Knows nothing of single ops
- * but the row-wise rounding that several of them share.
+ * but what several of them share: row-wise rounding, and the counters that dropout masks hash.
  */
+import { counterStart, mixFactors } from '../random.ts';
 import { attribute, dataTypes, type OnnxNode } from './onnx-schema.ts';
 import type { Attributes } from './ops.ts';
 import { type Dim, factorOf, type Shape, symbolsOf } from './shape.ts';
@@ -166,6 +167,24 @@ export class Emitter {
     return known;
   }
 
+  /** What `mix` makes of the word of every element of such a tensor, before any key: uint32, shared by all readers. */
+  counters(shape: Shape): string {
+    const key = `counters[${shape}]`;
+    let name = this.#constants.get(key);
+    if (name === undefined) {
+      const dims = this.shape(shape, false);
+      const count = this.temporary('ReduceProd', [dims], [attribute('keepdims', 0)]);
+      const start = this.constant([counterStart], [], 'int64');
+      const end = this.temporary('Add', [count, start]);
+      const range = this.temporary('Range', [start, end, this.constant([1], [], 'int64')]);
+      const words = this.temporary('Cast', [range], [attribute('to', dataTypes.uint32)]);
+      const scaled = this.temporary('Mul', [words, this.constant([mixFactors[0]], [], 'uint32')]);
+      name = this.temporary('Reshape', [scaled, dims]);
+      this.#constants.set(key, name);
+    }
+    return name;
+  }
+
   /** Name of an int64 tensor with this shape; at most one symbolic dimension becomes -1 where `infer` allows it. */
   shape(shape: Shape, infer: boolean): string {
     const symbolic = shape.filter(dim => typeof dim === 'string');
@@ -239,6 +258,7 @@ function tensorData(data: readonly number[], type: ElementType) {
     return Uint8Array.from({ length: data.length / 2 }, (_, i) => data[2 * i]! | (data[2 * i + 1]! << 4));
   if (type === 'int64') return BigInt64Array.from(data, BigInt);
   if (type === 'int32') return Int32Array.from(data);
+  if (type === 'uint32') return Uint32Array.from(data);
   if (type === 'int8') return Int8Array.from(data);
   return type === 'uint8' ? Uint8Array.from(data) : Float32Array.from(data);
 }

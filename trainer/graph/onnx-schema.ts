@@ -71,7 +71,15 @@ const root = protobuf.Root.fromJSON({
 const ModelProto = root.lookupType('ModelProto');
 
 /** TensorProto.DataType */
-export const dataTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, uint4: 21 } as const;
+export const dataTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  uint32: 12,
+  uint4: 21,
+} as const;
 
 export interface OnnxNode {
   opType: string;

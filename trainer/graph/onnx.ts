@@ -4,6 +4,7 @@
  * or inside. Symbols become named dimensions.
  */
 
+import { dropThreshold, mixFactors } from '../random.ts';
 import { Emitter, type ExternalWeights, type InlineWeights } from './onnx-emitter.ts';
 import { attribute, dataTypes, encodeModel } from './onnx-schema.ts';
 import type { OpName } from './ops.ts';
@@ -151,6 +152,21 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     const column = e.temporary('Reshape', [indices!, e.constant([-1, 1], [2], 'int64')]);
     const places = e.temporary('Cast', [column], [attribute('to', dataTypes.int64)]);
     e.emit('ScatterND', [table, places, flat], output, [attribute('reduction', 'add')]);
+  },
+  // The last xor-shift of `mix` changes no bit that a threshold in steps of 2^16 looks at.
+  dropoutMask: (e, { attributes: { shape, rate, site } }, [keys], output) => {
+    const word = (value: number) => e.constant([value], [], 'uint32');
+    const picked = e.temporary('Gather', [keys!, e.constant([site], [], 'int64')]);
+    const key = e.temporary('Cast', [picked], [attribute('to', dataTypes.uint32)]);
+    let hash = e.temporary('BitwiseXor', [e.counters(shape), key]);
+    hash = e.temporary('Mul', [hash, word(mixFactors[1])]);
+    for (const [shift, factor] of [[16, mixFactors[2]] as const, [13, mixFactors[3]] as const]) {
+      const high = e.temporary('BitShift', [hash, word(shift)], [attribute('direction', 'RIGHT')]);
+      hash = e.temporary('Mul', [e.temporary('BitwiseXor', [hash, high]), word(factor)]);
+    }
+    const isDropped = e.temporary('Less', [hash, word(dropThreshold(rate))]);
+    const scale = e.constant([1 / (1 - rate)], [], 'float32');
+    e.emit('Where', [isDropped, e.constant([0], [], 'float32'), scale], output);
   },
   layerNorm: (e, { attributes }, input, output) =>
     e.emit('LayerNormalization', input, output, [

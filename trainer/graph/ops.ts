@@ -73,6 +73,11 @@ export interface Attributes {
   gather: object;
   /** Adjoint of gather: sums rows [..., width] into a zero table [rows, width] at the indices. */
   scatterAdd: { rows: number };
+  /**
+   * 0 with probability `rate` (in steps of 2^-16), else 1 / (1 - rate): element i, counted in row-major order, hashes
+   * keys[site] and i as `mix` of random.ts. Keys are an int32 vector.
+   */
+  dropoutMask: { shape: Shape; rate: number; site: number };
   /** Over the last axis. */
   softmax: object;
   /** Over the last axis. */
@@ -173,6 +178,7 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   },
   gather: ([table, indices]) => [{ dtype: table!.dtype, shape: [...indices!.shape, table!.shape[1]!] }],
   scatterAdd: ([rows], { rows: count }) => [{ dtype: rows!.dtype, shape: [count, rows!.shape.at(-1)!] }],
+  dropoutMask: (_, { shape }) => [{ dtype: 'float32', shape }],
   layerNorm: ([x]) => {
     const reduced = { dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), 1] };
     return [x!, reduced, reduced];

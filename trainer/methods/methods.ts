@@ -61,6 +61,16 @@ export function adaptedSeams(
   return methodOf(args.spec).adapt(args, frozen);
 }
 
+/** @throws VeneerError `usage` for a method that changes weights which a rounded base does not have as floats. */
+export function checkRounded(spec: MethodSpec, precision: string): void {
+  if (methodOf(spec).overRounded) return;
+  const others = methodNames.filter(name => methods[name].overRounded);
+  throw new VeneerError(
+    'usage',
+    `--precision ${precision} goes with --method ${others.join(', ')}, not with ${spec.name}`,
+  );
+}
+
 export function mergesOf(args: MergeArguments<MethodSpec>): ReadonlyMap<string, Merge> {
   return methodOf(args.spec).merge(args);
 }

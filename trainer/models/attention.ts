@@ -2,6 +2,7 @@
 import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Value } from '../graph/value.ts';
+import type { Dropout } from './family.ts';
 
 interface AttentionArguments {
   g: Graph;
@@ -12,10 +13,12 @@ interface AttentionArguments {
   bias: Value;
   /** Applied to query and key [B, heads, S, width]. */
   rotate?: (x: Value) => Value;
+  /** Applied to the probabilities. */
+  dropout: Dropout;
 }
 
 /** [B*S, hidden] */
-export function attend({ g, config, qkv, bias, rotate = x => x }: AttentionArguments): Value {
+export function attend({ g, config, qkv, bias, rotate = x => x, dropout }: AttentionArguments): Value {
   const { hiddenSize: h, heads } = config;
   const width = h / heads;
   const [q, k, v] = qkv.map(y => g.transpose(g.reshape(y, ['B', 'S', heads, width]), [0, 2, 1, 3])) as [
@@ -24,6 +27,6 @@ export function attend({ g, config, qkv, bias, rotate = x => x }: AttentionArgum
     Value,
   ];
   const products = g.matmul(rotate(q), rotate(k), { transB: true, alpha: 1 / Math.sqrt(width) });
-  const context = g.matmul(g.softmax(g.add(products, bias)), v);
+  const context = g.matmul(dropout(g.softmax(g.add(products, bias)), 'attention'), v);
   return g.reshape(g.transpose(context, [0, 2, 1, 3]), ['B*S', h]);
 }

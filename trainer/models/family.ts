@@ -75,12 +75,17 @@ export interface Family {
   encode(args: EncodeArguments): Value;
 }
 
+/** Drops elements in training; `attention`: of probabilities, `hidden`: of anything else. */
+export type Dropout = (x: Value, kind: 'hidden' | 'attention') => Value;
+
 export interface EncodeArguments {
   g: Graph;
   config: EncoderConfig;
   inputs: EncoderInputs;
   project: Project;
   lookup: Lookup;
+  /** Applied to the embeddings, to attention probabilities, and to what each sublayer adds. */
+  dropout?: Dropout;
 }
 
 /** An engine is fed those that the graph reads. */

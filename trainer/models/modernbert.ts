@@ -130,7 +130,7 @@ function made(config: EncoderConfig): Map<string, MadeTensor> {
   return tensors;
 }
 
-function encode({ g, config, inputs, project, lookup }: EncodeArguments): Value {
+function encode({ g, config, inputs, project, lookup, dropout = x => x }: EncodeArguments): Value {
   const {
     hiddenSize: h,
     heads,
@@ -154,16 +154,17 @@ function encode({ g, config, inputs, project, lookup }: EncodeArguments): Value 
     },
   };
   const word = { g, name: words, rows: config.vocabularySize, width: h, indices: inputs.inputIds };
-  let x = norm(g.reshape(lookup({ ...word, role: 'table' }), ['B*S', h]), 'embeddings.norm');
+  const embedded = norm(g.reshape(lookup({ ...word, role: 'table' }), ['B*S', h]), 'embeddings.norm');
+  let x = dropout(embedded, 'hidden');
   for (let layer = 0; layer < layers; layer++) {
     const kind = kinds[config.localAttention!.layers.includes(layer) ? 'local' : 'global'];
     const attended = layer > 0 ? norm(x, `layers.${layer}.attn_norm`) : x;
     const qkv = project({ g, layer, modules: fused.modules, x: attended });
-    const context = attend({ g, config, qkv, bias: kind.bias, rotate: y => rotate(g, y, kind) });
-    x = g.add(x, one(layer, 'o', context));
+    const context = attend({ g, config, qkv, bias: kind.bias, rotate: y => rotate(g, y, kind), dropout });
+    x = g.add(x, dropout(one(layer, 'o', context), 'hidden'));
     const up = one(layer, 'u', norm(x, `layers.${layer}.mlp_norm`));
     const [open, gate] = g.split(up, 1, [intermediateSize, intermediateSize]) as [Value, Value];
-    x = g.add(x, one(layer, 'd', g.mul(g[activation](open), gate)));
+    x = g.add(x, dropout(one(layer, 'd', g.mul(g[activation](open), gate)), 'hidden'));
   }
   return norm(x, 'final_norm');
 }

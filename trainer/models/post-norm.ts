@@ -106,19 +106,19 @@ function scoreBias({ g, config, inputs }: EncodeArguments, { relativeBias }: Pos
 }
 
 function encode(args: EncodeArguments, names: PostNormNames): Value {
-  const { g, config, project } = args;
+  const { g, config, project, dropout = x => x } = args;
   const { hiddenSize: h, layers, activation, layerNormEpsilon } = config;
   const norm = (x: Value, name: string) =>
     g.layerNorm(x, g.weight(`${name}.weight`, [h]), g.weight(`${name}.bias`, [h]), layerNormEpsilon);
-  let x = embed(args, names);
+  let x = dropout(embed(args, names), 'hidden');
   const bias = scoreBias(args, names);
   for (let layer = 0; layer < layers; layer++) {
     const qkv = project({ g, layer, modules: ['q', 'k', 'v'], x });
-    const [attended] = project({ g, layer, modules: ['o'], x: attend({ g, config, qkv, bias }) });
-    x = norm(g.add(attended!, x), names.attentionNorm(layer));
+    const [attended] = project({ g, layer, modules: ['o'], x: attend({ g, config, qkv, bias, dropout }) });
+    x = norm(g.add(dropout(attended!, 'hidden'), x), names.attentionNorm(layer));
     const [up] = project({ g, layer, modules: ['u'], x });
     const [down] = project({ g, layer, modules: ['d'], x: g[activation](up!) });
-    x = norm(g.add(down!, x), names.outputNorm(layer));
+    x = norm(g.add(dropout(down!, 'hidden'), x), names.outputNorm(layer));
   }
   return x;
 }
