@@ -1,16 +1,21 @@
-/** Our side of `bench train`: one training step, again and again. Arguments: weights path, base config, shape, as JSON. */
+/** Our side of `bench train`: one training step, again and again. Argument: StepBench as JSON. */
+import { readBase } from '../../functions/artifacts/bases.ts';
 import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
+import { openStore } from '../../functions/store/open.ts';
+import { openFrozenBase, type TrainingPrecision } from '../base/frozen-base.ts';
 import { stepInputs, type TrainingRow } from '../batches.ts';
+import { cacheDir } from '../commands/command.ts';
 import { onnxEngine } from '../engines/onnx.ts';
 import type { HeadSpec } from '../heads.ts';
 import { adamW, adamWState, clipNorm } from '../optimizer.ts';
 import { initialValues, views } from '../parameters.ts';
 import { buildStep, gradientName } from '../step.ts';
-import { readWeightsFile } from '../weights.ts';
 import { answerGo } from './measured.ts';
 
 export interface StepBench {
-  weights: string;
+  store: string;
+  base: string;
+  precision: TrainingPrecision;
   config: EncoderConfig;
   modules: TargetModule[];
   rank: number;
@@ -33,11 +38,12 @@ const method = {
   alpha: 2 * bench.rank,
   targetModules: bench.modules,
 } as const;
-const { layout, outputs } = buildStep({ config, method, head });
-const program = await onnxEngine({ threads: bench.threads }).compile({
-  outputs,
-  weights: await readWeightsFile(bench.weights),
-});
+const store = await openStore(bench.store);
+const manifest = await readBase(store, bench.base);
+const { precision } = bench;
+const { weights, seams: frozen } = await openFrozenBase({ store, manifest, precision, cacheDir });
+const { layout, outputs } = buildStep({ config, method, frozen, head });
+const program = await onnxEngine({ threads: bench.threads }).compile({ outputs, weights });
 const values = initialValues(layout, { seed: 1, stream: 0 });
 const parts = views(layout, values);
 const state = adamWState(layout.size);

@@ -6,11 +6,10 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { baseFile } from '../../functions/artifacts/bases.ts';
 import type { BaseManifest, TargetModule } from '../../functions/artifacts/manifests.ts';
-import { cacheDir } from '../commands/command.ts';
+import { trainingPrecisions } from '../base/frozen-base.ts';
 import { openBenchBase } from './base.ts';
-import { inTurn, startMeasured } from './child.ts';
+import { inTurn, type Measured, startMeasured } from './child.ts';
 import type { StepBench } from './step.ts';
 
 const threads = 2;
@@ -43,7 +42,6 @@ function gigaflops(
 
 export async function benchTrain(): Promise<void> {
   const { store, manifest } = await openBenchBase();
-  const weights = await baseFile(store, manifest.name, manifest.trainingWeights, cacheDir);
   const python = process.env.VENEER_BENCH_PYTHON;
   if (!python)
     console.log('PyTorch is skipped: VENEER_BENCH_PYTHON names no Python with torch, transformers and peft');
@@ -51,7 +49,9 @@ export async function benchTrain(): Promise<void> {
   const table: Record<string, string | number>[] = [];
   for (const { modules, length } of cases) {
     const bench: StepBench = {
-      weights,
+      store: store.url,
+      base: manifest.name,
+      precision: 'fp32',
       config: manifest.config,
       modules,
       rank,
@@ -61,27 +61,37 @@ export async function benchTrain(): Promise<void> {
       threads,
     };
     const argument = JSON.stringify(bench);
-    const sides = [await startMeasured(process.execPath, [ours, argument])];
+    const precisions = manifest.precision === 'int8' ? trainingPrecisions : (['fp32', 'int4'] as const);
+    const sides: Measured[] = [];
+    for (const precision of precisions)
+      sides.push(await startMeasured(process.execPath, [ours, JSON.stringify({ ...bench, precision })]));
     if (python)
       for (const env of [{}, keepFreed])
         sides.push(await startMeasured(python, [resolve('trainer/bench/step.py'), argument], env));
-    const [own, ...peers] = await inTurn(sides, { rounds, stepsPerRound });
+    const results = await inTurn(sides, { rounds, stepsPerRound });
     for (const side of sides) side.close();
-    const fastest = peers.sort((a, b) => a.ms - b.ms)[0];
-    table.push({
-      modules: modules.join(','),
-      shape: `${batch}x${length}`,
-      'ours ms': Math.round(own!.ms),
-      'GFLOP/s': Math.round(gigaflops(manifest, length) / (own!.ms / 1000)),
-      'ours MB': Math.round(own!.peakRssMb),
-      ...(fastest
-        ? {
-            'torch ms': Math.round(fastest.ms),
-            'torch MB': Math.round(fastest.peakRssMb),
-            'time ratio': (own!.ms / fastest.ms).toFixed(2),
-            'memory ratio': (own!.peakRssMb / Math.min(...peers.map(peer => peer.peakRssMb))).toFixed(2),
-          }
-        : {}),
+    const peers = results.slice(precisions.length).sort((a, b) => a.ms - b.ms);
+    const [fastest] = peers;
+    const leanest = Math.min(...peers.map(peer => peer.peakRssMb));
+    precisions.forEach((precision, i) => {
+      const own = results[i]!;
+      table.push({
+        base: manifest.name,
+        precision,
+        modules: modules.join(','),
+        shape: `${batch}x${length}`,
+        'ours ms': Math.round(own.ms),
+        'GFLOP/s': Math.round(gigaflops(manifest, length) / (own.ms / 1000)),
+        'ours MB': Math.round(own.peakRssMb),
+        ...(fastest
+          ? {
+              'torch ms': Math.round(fastest.ms),
+              'torch MB': Math.round(fastest.peakRssMb),
+              'time ratio': (own.ms / fastest.ms).toFixed(2),
+              'memory ratio': (own.peakRssMb / leanest).toFixed(2),
+            }
+          : {}),
+      });
     });
   }
   console.table(table);
