@@ -4,12 +4,13 @@
  */
 import type { EncoderConfig, Metrics } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
-import { epochBatches, lossUnits, stepInputs, type TrainingRow } from './batches.ts';
+import { epochBatches, stepInputs, type TrainingRow } from './batches.ts';
 import type { HostTensor, Program } from './engines/engine.ts';
 import type { HeadSpec } from './heads.ts';
 import { adamW, adamWState, clipNorm, linearSchedule } from './optimizer.ts';
 import { type Layout, views } from './parameters.ts';
 import { gradientName } from './step.ts';
+import { lossUnits } from './targets.ts';
 
 export interface FitOptions {
   epochs: number;
@@ -102,7 +103,7 @@ export async function fit({
     for (let from = 0; from < batches.length; from += accumulate) {
       const started = performance.now();
       const group = batches.slice(from, from + accumulate).map(indices => indices.map(i => rows[i]!));
-      const units = Math.max(1, lossUnits(group.flat(), head));
+      const units = lossUnits(group.flat(), head) || 1;
       let loss = 0;
       gradient.fill(0);
       for (const batch of group) {

@@ -34,7 +34,7 @@ export function buildStep({ config, method, head, pooler }: StepSpec): Step {
   const seams = adaptedSeams({ g, config, spec: method, parameters });
   const hidden = familyOf(config.family).encode({ g, config, inputs, ...seams });
   const logits = headLogits({ g, config, spec: head, hidden, parameters });
-  const loss = lossOf(g, head.task, logits, inputs.attentionBias, head.labels);
+  const loss = lossOf(head, { g, logits, attentionBias: inputs.attentionBias });
   const grads = gradients(g, loss, [...parameters.values()]);
   const outputs: Record<string, Value> = { loss };
   layout.parameters.forEach(({ name }, i) => {

@@ -1,7 +1,9 @@
 /** Everything a training run is told. */
 import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
+import type { ClassWeights } from './class-weights.ts';
 import type { ColumnOptions } from './data/columns.ts';
+import type { Ratios } from './data/holdout.ts';
 import type { FitOptions } from './fit.ts';
 import type { MethodSpec } from './methods/methods.ts';
 import type { Trained } from './trained.ts';
@@ -12,6 +14,10 @@ export interface TrainOptions extends FitOptions {
   /** File that is scored after every epoch, instead of the data directory's dev split. */
   evalData?: string | undefined;
   columns: ColumnOptions;
+  /** What to hold out of train. */
+  split?: Ratios;
+  classWeights?: ClassWeights;
+  labelSmoothing: number;
   base: string;
   out: string;
   method: MethodSpec;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { writeAdapter } from '../functions/artifacts/adapter.ts';
 import { baseFile } from '../functions/artifacts/bases.ts';
 import { canonicalJson } from '../functions/artifacts/digest.ts';
-import type { Metrics } from '../functions/artifacts/manifests.ts';
+import type { Metrics, Problem } from '../functions/artifacts/manifests.ts';
 import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
@@ -14,12 +14,14 @@ import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
 import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
 import type { TrainingRow } from './batches.ts';
-import type { Dataset, Split } from './data/dataset.ts';
+import { classWeightsOf, startBias } from './class-weights.ts';
+import type { Dataset } from './data/dataset.ts';
+import type { Inspection } from './data/inspect.ts';
 import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
 import { type FitResult, fit, type StepReport } from './fit.ts';
-import type { HeadSpec, Pooler } from './heads.ts';
+import { type HeadSpec, lossName, type Pooler } from './heads.ts';
 import { describeMethod } from './methods/methods.ts';
 import { floatTensors, openOutcome } from './outcome.ts';
 import { checkStart, labelsAfter, startValues } from './start.ts';
@@ -27,6 +29,7 @@ import { buildStep } from './step.ts';
 import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
+import { readTrainingData } from './training-data.ts';
 import { readWeight, readWeightsFile } from './weights.ts';
 import { windowOptions } from './window-options.ts';
 
@@ -59,8 +62,7 @@ export async function train(
 ): Promise<TrainResult> {
   const started = performance.now();
   const task = trainingTasks[options.task];
-  const data = await readData(task, options);
-  report(data, observer);
+  const { data, inspection } = await readTrainingData(task, options, observer.log);
   const base = await openBase({
     store,
     name: options.base,
@@ -69,7 +71,13 @@ export async function train(
   });
   const opened: Run['opened'] = [base.engine];
   try {
-    return await trainOn(base, { store, engine, options, observer, task, data, started, opened });
+    return await trainOn(base, {
+      ...{ store, engine, options, observer, task },
+      data,
+      inspection,
+      started,
+      opened,
+    });
   } finally {
     for (const each of opened) await each.close();
   }
@@ -82,6 +90,7 @@ interface Run {
   observer: TrainObserver;
   task: AnyTrainingTask;
   data: Dataset<Example>;
+  inspection: Inspection;
   started: number;
   /** Closed when the run is over, however it ends. */
   opened: { close(): Promise<void> }[];
@@ -89,13 +98,14 @@ interface Run {
 
 async function trainOn(
   base: Base,
-  { store, engine, options, observer, task, data, started, opened }: Run,
+  { store, engine, options, observer, task, data, inspection, started, opened }: Run,
 ): Promise<TrainResult> {
   const { manifest } = base;
   const { config } = manifest;
   const { from } = options;
-  if (from) checkStart(from, { ...options, base: manifest });
-  const labels = labelsAfter(from, task.labels(data.train.examples));
+  const { problem = 'single-label' } = data;
+  if (from) checkStart(from, { ...options, problem, base: manifest });
+  const labels = labelsAfter(from, task.known(data.train).labels);
   const window = windowOptions(task, { ...options, before: from?.manifest }, manifest);
   const context = { tokenizer: base.tokenizer, labels, ...window };
   const rows = data.train.examples.flatMap((example): TrainingRow[] => {
@@ -107,11 +117,7 @@ async function trainOn(
   for (const example of scored?.examples ?? []) encodeExample(task, example, context);
   observer.log(`${data.train.examples.length} examples in ${rows.length} windows, ${labels.length} labels`);
 
-  const head: HeadSpec = {
-    task: options.task,
-    head: from?.manifest.head ?? task.head(manifest.pooling),
-    labels: labels.length,
-  };
+  const head = headSpec({ task, options, labels, problem, rows, pooling: manifest.pooling });
   const weights = await readWeightsFile(
     await baseFile(store, manifest.name, manifest.trainingWeights, options.cacheDir),
   );
@@ -129,6 +135,7 @@ async function trainOn(
     layout: step.layout,
     method: options.method,
     quantization: options.quantization,
+    dev: data.dev?.examples,
     onProgress: observer.onEvaluate,
   });
   opened.push(outcome);
@@ -158,7 +165,7 @@ async function trainOn(
               const metrics = await outcome.score(values, data.dev!.examples);
               observer.log(describe('dev', metrics));
               observer.onMetrics?.(stepMs.length, metrics);
-              return { metrics, main: metrics[task.mainMetric]! };
+              return { metrics, main: metrics[task.mainMetric(problem)]! };
             },
           }
         : {}),
@@ -178,6 +185,7 @@ async function trainOn(
     observer.log(
       describe(`${scored === data.dev ? 'dev' : 'test'} as served (${options.quantization})`, served),
     );
+  await replaceFile(join(options.out, 'data.json'), canonicalJson(inspection));
   await replaceFile(join(options.out, 'history.json'), canonicalJson(result.history));
   for (const name of outcome.obsolete) await removeFile(join(options.out, name));
   for (const [name, bytes] of outcome.files(result.values, { trained, served }))
@@ -193,25 +201,31 @@ async function trainOn(
   };
 }
 
-async function readData(
-  task: AnyTrainingTask,
-  { data, evalData, columns }: TrainOptions,
-): Promise<Dataset<Example>> {
-  const dataset = await task.read(data, columns);
-  if (evalData === undefined) return dataset;
-  const dev = await task.readSplit(evalData, columns);
-  task.checkKnown(dev, task.labels(dataset.train.examples), 'the train split');
-  return { ...dataset, dev };
+interface HeadArguments {
+  task: AnyTrainingTask;
+  options: TrainOptions;
+  labels: string[];
+  problem: Problem;
+  rows: readonly TrainingRow[];
+  pooling: 'mean' | 'cls';
 }
 
-function report(data: Dataset<Example>, { log }: TrainObserver): void {
-  for (const [name, split] of Object.entries(data) as [string, Split<Example> | undefined][]) {
-    for (const note of split?.notes ?? []) log(`${name}: ${note}`);
-    for (const { reason, count, where } of split?.skipped ?? [])
-      log(
-        `${name}: skipped ${count}: ${reason} (${where.slice(0, 3).join(', ')}${count > 3 ? ', ...' : ''})`,
-      );
-  }
+/** @throws VeneerError `usage` where weights or smoothing do not go with what is learned. */
+function headSpec({ task, options, labels, problem, rows, pooling }: HeadArguments): HeadSpec {
+  const { classWeights, labelSmoothing } = options;
+  const loss = lossName({ task: options.task, problem });
+  if (labelSmoothing > 0 && (loss === 'regression' || loss === 'question-answering'))
+    throw new VeneerError('usage', `--label-smoothing ${labelSmoothing}: ${loss} has no classes`);
+  const weights = classWeights && classWeightsOf(classWeights, { loss, labels, rows });
+  const bias = startBias({ loss, labels, rows }, weights);
+  return {
+    task: options.task,
+    head: options.from?.manifest.head ?? task.head(pooling),
+    labels: labels.length,
+    problem,
+    weighting: { labelSmoothing, ...(weights ? { classWeights: weights } : {}) },
+    ...(bias ? { bias } : {}),
+  };
 }
 
 /** The step's own check of the loss cannot see what the last step of an epoch did to the parameters. */

@@ -20,7 +20,14 @@ import type { Store, StoredObject, WriteCondition } from './store.ts';
 
 const maxTries = 5;
 
-export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string }): Store {
+export interface S3Location {
+  bucket: string;
+  prefix: string;
+  /** For a bucket that is not ours and only read: objects may have any key. */
+  anyKey?: boolean;
+}
+
+export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Store {
   const folder = prefix === '' ? '' : `${prefix.replace(/\/+$/, '')}/`;
   const url = `s3://${bucket}/${folder}`.slice(0, -1);
   const client = new S3Client({
@@ -75,7 +82,7 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
     },
 
     async *list(wanted) {
-      const input = { Bucket: bucket, Prefix: folder + checkPrefix(wanted) };
+      const input = { Bucket: bucket, Prefix: folder + (anyKey ? wanted : checkPrefix(wanted)) };
       let token: string | undefined;
       do {
         const page = await client
@@ -83,7 +90,7 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
           .catch(error => Promise.reject(failure(error, `listing ${wanted}`)));
         for (const { Key } of page.Contents ?? []) {
           const key = Key?.slice(folder.length);
-          if (key !== undefined && isKey(key)) yield key;
+          if (key !== undefined && (anyKey || isKey(key))) yield key;
         }
         token = page.NextContinuationToken;
       } while (token !== undefined);
@@ -99,7 +106,7 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
 
   /** The SDK repeats a request by itself, but not a body that broke off. */
   async function read(key: string): Promise<StoredObject | undefined> {
-    const input = { Bucket: bucket, Key: folder + checkKey(key) };
+    const input = { Bucket: bucket, Key: folder + (anyKey ? key : checkKey(key)) };
     for (let tries = 1; ; tries++) {
       let answered = false;
       try {

@@ -16,7 +16,13 @@ beforeAll(async () => {
 });
 afterAll(() => workspace.remove());
 
-const finished = ['adapter.safetensors', 'checkpoint.safetensors', 'history.json', 'manifest.json'];
+const finished = [
+  'adapter.safetensors',
+  'checkpoint.safetensors',
+  'data.json',
+  'history.json',
+  'manifest.json',
+];
 const filesIn = async (out: string) => (await readdir(workspace.path(out))).sort();
 
 describe('--out', () => {
