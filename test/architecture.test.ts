@@ -49,6 +49,7 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
     /^trainer\/report\/charts?\.ts$/,
   ],
   ['csv-parse: the readers', /^csv-parse/, /^trainer\/data\//],
+  ['hyparquet: the Parquet reader', /^hyparquet/, /^trainer\/data\/parquet\.ts$/],
   ['commander: the commands and their program', /^commander$/, /^trainer\/(commands\/.+|program)\.ts$/],
   ['cli-progress: the commands', /^cli-progress$/, /^trainer\/commands\//],
 ];
@@ -135,6 +136,7 @@ describe('the import table', () => {
     ['functions/predict.ts', 'hono'],
     ['trainer/commands/serve.ts', '@hono/node-server'],
     ['trainer/train.ts', 'csv-parse/sync'],
+    ['trainer/data/squad.ts', 'hyparquet-compressors'],
     ['trainer/fit.ts', 'commander'],
     ['trainer/fit.ts', 'cli-progress'],
     ['trainer/commands/report.ts', '@observablehq/plot'],

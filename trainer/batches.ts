@@ -8,11 +8,12 @@ import type { Window } from '../functions/tasks/windows.ts';
 import type { HostTensor } from './engines/engine.ts';
 import type { HeadSpec } from './heads.ts';
 import { type Counter, permutation } from './random.ts';
+import { targetsOf } from './targets.ts';
 
 export interface TrainingRow {
   window: Window;
   /** See TrainingTask.targets. */
-  targets: Int32Array;
+  targets: Int32Array | Float32Array;
 }
 
 /** What decides which rows a step sees: batchSize * accumulate. `microBatches` only says into how many it cuts them. */
@@ -85,15 +86,6 @@ function epochSteps(
   return Array.from(permutation(random, 2 * epoch + 1, steps.length), i => steps[i]!);
 }
 
-/** What a row's loss is divided by, summed over a step: rows, or labelled tokens of a token-labeling row. */
-export function lossUnits(rows: readonly TrainingRow[], { task }: HeadSpec): number {
-  if (task !== 'sequence-labeling') return rows.length;
-  return rows.reduce(
-    (sum, { targets }) => sum + targets.reduce((count, target) => count + Number(target >= 0), 0),
-    0,
-  );
-}
-
 /** Inputs of the step graph but the parameters. @param units Loss units of the whole step, over all its batches. */
 export function stepInputs(
   rows: readonly TrainingRow[],
@@ -103,30 +95,5 @@ export function stepInputs(
     rows.map(({ window }) => ({ window, head: head.head })),
     config,
   );
-  return { ...feeds, targets: targetsOf(rows, feeds.input_ids!.shape[1]!, head, 1 / units) };
-}
-
-function targetsOf(
-  rows: readonly TrainingRow[],
-  s: number,
-  { task, labels }: HeadSpec,
-  weight: number,
-): HostTensor {
-  const b = rows.length;
-  if (task === 'question-answering') {
-    const data = new Float32Array(b * 2 * s);
-    rows.forEach(({ targets }, row) => {
-      data[row * 2 * s + targets[0]!] = weight / 2;
-      data[row * 2 * s + s + targets[1]!] = weight / 2;
-    });
-    return { dtype: 'float32', shape: [b, 2, s], data };
-  }
-  const places = task === 'classification' ? 1 : s;
-  const data = new Float32Array(b * places * labels);
-  rows.forEach(({ targets }, row) => {
-    targets.forEach((label, place) => {
-      if (label >= 0) data[(row * places + place) * labels + label] = weight;
-    });
-  });
-  return { dtype: 'float32', shape: [b * places, labels], data };
+  return { ...feeds, targets: targetsOf(rows, head, { s: feeds.input_ids!.shape[1]!, units }) };
 }

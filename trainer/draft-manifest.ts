@@ -56,14 +56,19 @@ export function draftManifest({
       'invalid_data',
       `${labels.length} labels are more than an adapter can have: is --label-column the right one?`,
     );
+  const { problem = 'single-label' } = data;
+  const { columns, split, classWeights, labelSmoothing } = options;
+  const { pair } = task.known(data.train);
   const scored = data.dev ? 'dev' : data.test ? 'test' : null;
   return {
     formatVersion: 1,
     task: options.task,
+    problem,
     labels,
     base: { name: manifest.name, digest: manifest.digest, tokenizer: manifest.tokenizer.source.sha256 },
     ...window,
     head: head.head,
+    ...(pair === undefined ? {} : { pair }),
     unanswerable: task.unanswerable(data.train.examples) || (from?.manifest.unanswerable ?? false),
     metrics: { trained: {}, served: {} },
     training: {
@@ -86,6 +91,10 @@ export function draftManifest({
         method: method.name,
         precision,
         ...(from ? { from: from.digest } : {}),
+        labelSmoothing,
+        ...(split === undefined ? {} : { split }),
+        ...(classWeights === undefined ? {} : { classWeights }),
+        ...(columns.labelSeparator === undefined ? {} : { labelSeparator: columns.labelSeparator }),
       },
       seed,
       engine,

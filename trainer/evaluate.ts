@@ -10,6 +10,8 @@ export interface EvaluateArguments {
   adapter: ResidentAdapter;
   task: AnyTrainingTask;
   examples: readonly { where: string }[];
+  /** Whether the examples are the dev split: a threshold may be chosen on them. */
+  onDev?: boolean;
   onProgress?(done: number, total: number): void;
 }
 
@@ -22,7 +24,16 @@ export interface Evaluated extends EvaluateArguments {
 const chunk = 512;
 
 export async function evaluate(what: EvaluateArguments): Promise<Metrics> {
-  return what.task.score(what.examples, await answer(what));
+  return scoreOf(what, await answer(what));
+}
+
+/** With the adapter's threshold or, on dev, the one that suits the answers best. */
+export function scoreOf(
+  { adapter: { manifest }, task, examples, onDev }: EvaluateArguments,
+  outputs: readonly unknown[],
+): Metrics {
+  const best = onDev ? task.threshold?.(examples, outputs, manifest) : undefined;
+  return task.score(examples, outputs, { ...manifest, threshold: best ?? manifest.threshold });
 }
 
 /** What is answered to each example. */
@@ -33,7 +44,7 @@ export async function answer({
   examples,
   onProgress,
 }: EvaluateArguments): Promise<unknown[]> {
-  const options = task.options(adapter.manifest.unanswerable);
+  const options = task.options(adapter.manifest);
   const outputs: unknown[] = [];
   for (let from = 0; from < examples.length; from += chunk) {
     const inputs = examples.slice(from, from + chunk).map(task.input);

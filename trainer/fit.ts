@@ -4,14 +4,7 @@
  */
 import type { EncoderConfig, Metrics } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
-import {
-  type BatchPlan,
-  lossUnits,
-  stepInputs,
-  stepsAfter,
-  stepsPerEpoch,
-  type TrainingRow,
-} from './batches.ts';
+import { type BatchPlan, stepInputs, stepsAfter, stepsPerEpoch, type TrainingRow } from './batches.ts';
 import { dropoutKeys } from './dropout.ts';
 import type { HostTensor, Program } from './engines/engine.ts';
 import type { FitState } from './fit-state.ts';
@@ -20,6 +13,7 @@ import { adamW, clipNorm } from './optimizer.ts';
 import { type Layout, views } from './parameters.ts';
 import { rateFraction, type ScheduleName } from './schedule.ts';
 import { gradientName, type Step } from './step.ts';
+import { lossUnits } from './targets.ts';
 
 export interface FitOptions extends BatchPlan {
   learningRate: number;

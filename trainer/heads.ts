@@ -1,5 +1,5 @@
 /** Task heads and losses as graphs. Targets come as weights over the classes, so smoothing and averaging are data. */
-import type { EncoderConfig, Head } from '../functions/artifacts/manifests.ts';
+import type { EncoderConfig, Head, Problem } from '../functions/artifacts/manifests.ts';
 import { familyNames, headNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import type { Graph } from './graph/graph.ts';
@@ -7,10 +7,28 @@ import type { Value } from './graph/value.ts';
 import type { Dropout } from './models/family.ts';
 import type { Parameter } from './parameters.ts';
 
+export interface Weighting {
+  /**
+   * Spread over all classes, as torch's CrossEntropyLoss does; multi-label: towards one half. 0 for none.
+   */
+  labelSmoothing: number;
+  /**
+   * One a class; absent: all 1. Single-label and labeling: as torch's CrossEntropyLoss `weight`. Multi-label: of the labels
+   * that are given, as BCEWithLogitsLoss `pos_weight`.
+   */
+  classWeights?: Float32Array;
+}
+
 export interface HeadSpec {
   task: TaskName;
   head: Head;
   labels: number;
+  /** Of classification; left out: single-label. */
+  problem?: Problem;
+  /** How targets are weighted; no part of the graph. */
+  weighting?: Weighting;
+  /** Where the output's bias starts; left out: at zero. */
+  bias?: Float32Array;
 }
 
 /** The base's own pooler, where it has one, starts the dense layer. */
@@ -21,7 +39,7 @@ export interface Pooler {
 
 export function headParameters(
   config: EncoderConfig,
-  { task, head, labels }: HeadSpec,
+  { task, head, labels, bias }: HeadSpec,
   pooler?: Pooler,
 ): Parameter[] {
   const { hiddenSize: h, family } = config;
@@ -29,7 +47,7 @@ export function headParameters(
   const limit = { uniform: 1 / Math.sqrt(h) };
   const output: Parameter[] = [
     { name: names.weight, shape: [labels, h], init: limit, decay: true },
-    { name: names.bias, shape: [labels], init: 'zeros', decay: false },
+    { name: names.bias, shape: [labels], init: bias ? { values: bias } : 'zeros', decay: false },
   ];
   if (head.kind !== 'pooled' || !head.dense) return output;
   return [
@@ -69,17 +87,58 @@ export function headLogits({ g, config, spec, hidden, parameters, dropout = x =>
   return linear(dropout(pooled, 'hidden'), names.weight, names.bias);
 }
 
-/**
- * Cross-entropy: minus the sum of targets * log softmax(logits). Classification and labeling: targets [rows, labels].
- * Question answering: targets [B, 2, S] over positions, padding masked out of the softmax.
- */
-export function lossOf(g: Graph, task: TaskName, logits: Value, attentionBias: Value, labels: number): Value {
-  if (task === 'question-answering') {
+interface LossArguments {
+  g: Graph;
+  logits: Value;
+  attentionBias: Value;
+  labels: number;
+}
+
+/** What is learned: the problem of classification, else the task. */
+export type LossName = Problem | Exclude<TaskName, 'classification'>;
+
+export function lossName({ task, problem = 'single-label' }: Pick<HeadSpec, 'task' | 'problem'>): LossName {
+  return task === 'classification' ? problem : task;
+}
+
+/** Losses [] over logits and the input `targets`, whose weights hold all averaging (targets.ts). */
+const losses: Record<LossName, (given: LossArguments) => Value> = {
+  'single-label': ({ g, logits, labels }) =>
+    crossEntropy(g, g.input('targets', [logits.shape[0]!, labels]), logits),
+
+  'sequence-labeling': ({ g, logits, labels }) =>
+    crossEntropy(g, g.input('targets', [logits.shape[0]!, labels]), logits),
+
+  // Over positions, padding masked out of the softmax.
+  'question-answering': ({ g, logits, attentionBias }) => {
     const byPosition = g.transpose(g.reshape(logits, ['B', 'S', 2]), [0, 2, 1]);
     const masked = g.add(byPosition, g.reshape(attentionBias, ['B', 1, 'S']));
-    const targets = g.input('targets', ['B', 2, 'S']);
-    return g.reshape(g.scale(g.sum(g.mul(targets, g.logSoftmax(masked)), [0, 1, 2]), -1), []);
-  }
-  const targets = g.input('targets', [logits.shape[0]!, labels]);
-  return g.reshape(g.scale(g.sum(g.mul(targets, g.logSoftmax(logits)), [0, 1]), -1), []);
+    return crossEntropy(g, g.input('targets', ['B', 2, 'S']), masked);
+  },
+
+  // -log sigmoid(z) = softplus(-z) and -log(1 - sigmoid(z)) = softplus(z), without overflow.
+  'multi-label': ({ g, logits, labels }) => {
+    const costs = g.concat([g.softplus(g.scale(logits, -1)), g.softplus(logits)], 1);
+    const targets = g.input('targets', ['B', 2, labels]);
+    return total(g, g.mul(targets, g.reshape(costs, ['B', 2, labels])));
+  },
+
+  regression: ({ g, logits }) => {
+    const [values, weights] = g.split(g.input('targets', ['B', 2]), 1, [1, 1]);
+    const error = g.sub(logits, values!);
+    return total(g, g.mul(weights!, g.mul(error, error)));
+  },
+};
+
+export function lossOf(spec: HeadSpec, given: Omit<LossArguments, 'labels'>): Value {
+  return losses[lossName(spec)]({ ...given, labels: spec.labels });
+}
+
+/** Minus the sum of targets * log softmax(logits); targets are weights over the last axis. */
+function crossEntropy(g: Graph, targets: Value, logits: Value): Value {
+  return g.scale(total(g, g.mul(targets, g.logSoftmax(logits))), -1);
+}
+
+function total(g: Graph, values: Value): Value {
+  return g.reshape(g.sum(values, [...values.shape.keys()]), []);
 }

@@ -36,6 +36,8 @@ export interface OutcomeArguments {
   draft: Draft;
   engine: Engine;
   weights: WeightsFile;
+  /** The examples on which a threshold may be chosen. */
+  dev: readonly { where: string }[] | undefined;
   onProgress(done: number, total: number): void;
 }
 
@@ -46,12 +48,21 @@ export function floatTensors(layout: Layout, values: Float32Array): Map<string, 
   return new Map(layout.parameters.map(({ name, shape }) => [name, { shape, data: parts.get(name)! }]));
 }
 
+/** What training found out: metrics and, where they were chosen on dev, the threshold. */
+function found(
+  metrics: AdapterManifest['metrics'],
+  { threshold }: Metrics,
+  dev: OutcomeArguments['dev'],
+): Pick<AdapterManifest, 'metrics' | 'threshold'> {
+  return { metrics, ...(dev && threshold !== undefined ? { threshold } : {}) };
+}
+
 export function openOutcome(args: OutcomeArguments): Promise<Outcome> {
   return methodOf(args.method).unserved === null ? adapterOutcome(args) : runOutcome(args);
 }
 
 async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
-  const { base, task, method, layout, draft, onProgress } = args;
+  const { base, task, method, layout, draft, dev, onProgress } = args;
   if (method.name !== 'lora') throw new Error(`${method.name} has no form in which it is served`);
   const { name: _, ...lora } = method;
   const manifestOf = (quantization: AdapterManifest['quantization'], file: Uint8Array): AdapterManifest => ({
@@ -69,14 +80,14 @@ async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
     const { config } = base.manifest;
     const manifest = manifestOf(quantization, file);
     const adapter = readAdapter(file, { manifest, digest: sha256(file), config });
-    return evaluate({ base, adapter, task, examples, onProgress });
+    return evaluate({ base, adapter, task, examples, onDev: examples === dev, onProgress });
   };
   return {
     score: (values, examples) => score(values, 'float32', examples),
     scoreServed: (values, examples) => score(values, args.quantization, examples),
     files(values, metrics) {
       const file = writeAdapter(floatTensors(layout, values), args.quantization);
-      const manifest: AdapterManifest = { ...manifestOf(args.quantization, file), metrics };
+      const manifest = { ...manifestOf(args.quantization, file), ...found(metrics, metrics.served, dev) };
       return [
         ['adapter.safetensors', file],
         ['manifest.json', canonicalJson(manifest)],
@@ -88,7 +99,7 @@ async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
 }
 
 async function runOutcome(args: OutcomeArguments): Promise<Outcome> {
-  const { base, task, method, head, layout, draft, engine, weights, onProgress } = args;
+  const { base, task, method, head, layout, draft, engine, weights, dev, onProgress } = args;
   // The step's own logits may be of training alone, where elements are dropped.
   const { logits } = buildStep({ config: base.manifest.config, method, head });
   const program = await engine.compile({ outputs: { logits }, weights });
@@ -96,12 +107,16 @@ async function runOutcome(args: OutcomeArguments): Promise<Outcome> {
     score(values, examples) {
       const forward = forwardEngine({ program, base: base.manifest, head, layout, values });
       const scored = { tokenizer: base.tokenizer, engine: forward };
-      return evaluate({ base: scored, adapter: standIn(draft), task, examples, onProgress });
+      const onDev = examples === dev;
+      return evaluate({ base: scored, adapter: standIn(draft), task, examples, onDev, onProgress });
     },
     files(values, metrics) {
       const file = writeAdapter(floatTensors(layout, values), 'float32');
       const ref = { sha256: sha256(file), bytes: file.length };
-      const manifest: RunManifest = { ...draft, metrics, method, files: { [runFiles.parameters]: ref } };
+      const manifest: RunManifest = {
+        ...{ ...draft, ...found(metrics, metrics.trained, dev) },
+        ...{ method, files: { [runFiles.parameters]: ref } },
+      };
       return [
         [runFiles.parameters, file],
         [runFiles.manifest, canonicalJson(manifest)],

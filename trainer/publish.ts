@@ -39,7 +39,10 @@ export async function publish(
   return { tenant, name, digest, alias, created };
 }
 
-function checkGates({ manifest: { task, metrics } }: AdapterDirectory, { minMetrics, maxDrop }: Gates): void {
+function checkGates(
+  { manifest: { task, problem, metrics } }: AdapterDirectory,
+  { minMetrics, maxDrop }: Gates,
+): void {
   for (const [metric, least] of Object.entries(minMetrics)) {
     const value = metrics.served[metric];
     if (value === undefined)
@@ -54,7 +57,7 @@ function checkGates({ manifest: { task, metrics } }: AdapterDirectory, { minMetr
       );
   }
   if (maxDrop === undefined) return;
-  const { mainMetric } = trainingTasks[task];
+  const mainMetric = trainingTasks[task].mainMetric(problem);
   const [trained, served] = [metrics.trained[mainMetric], metrics.served[mainMetric]];
   if (trained === undefined || served === undefined)
     throw new VeneerError(

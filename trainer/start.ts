@@ -3,7 +3,7 @@
  * of the same base, task and method. New labels get rows of their own behind the old ones.
  */
 import { checkBase } from '../functions/adapters.ts';
-import type { BaseManifest } from '../functions/artifacts/manifests.ts';
+import type { BaseManifest, Problem } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { WeightsFile } from './engines/engine.ts';
@@ -43,6 +43,7 @@ export async function startValues({ layout, seed, weights, from }: StartArgument
 export interface RunDescription {
   base: BaseManifest;
   task: TaskName;
+  problem: Problem;
   method: MethodSpec;
 }
 
@@ -54,6 +55,7 @@ export function checkStart({ name, manifest, method }: Trained, run: RunDescript
     throw new VeneerError('usage', `--from ${name} has ${what} ${theirs}, this run has ${what} ${ours}`);
   };
   compare('task', manifest.task, run.task);
+  compare('problem', manifest.problem, run.problem);
   compare('method', method.name, run.method.name);
   const [theirs, ours]: Record<string, unknown>[] = [method, run.method];
   for (const [setting, what] of [

@@ -2,7 +2,9 @@
 import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import type { TrainingPrecision } from './base/frozen-base.ts';
+import type { ClassWeights } from './class-weights.ts';
 import type { ColumnOptions } from './data/columns.ts';
+import type { Ratios } from './data/holdout.ts';
 import type { DropoutSpec } from './dropout.ts';
 import type { FitOptions } from './fit.ts';
 import type { MethodSpec } from './methods/methods.ts';
@@ -14,6 +16,10 @@ export interface TrainOptions extends Omit<FitOptions, 'microBatches'> {
   /** File that is scored after every epoch, instead of the data directory's dev split. */
   evalData?: string | undefined;
   columns: ColumnOptions;
+  /** What to hold out of train. */
+  split?: Ratios;
+  classWeights?: ClassWeights;
+  labelSmoothing: number;
   base: string;
   out: string;
   method: MethodSpec;

@@ -4,24 +4,28 @@
  * checkpoint and steps.jsonl change.
  */
 import { join } from 'node:path';
-import type { Metrics } from '../functions/artifacts/manifests.ts';
+import { canonicalJson } from '../functions/artifacts/digest.ts';
+import type { Metrics, Problem } from '../functions/artifacts/manifests.ts';
 import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
+import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
 import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
 import { checkAgreement } from './base/agreement.ts';
 import { openFrozenBase } from './base/frozen-base.ts';
 import { microBatchesOf, type TrainingRow } from './batches.ts';
 import type { RunIdentity } from './checkpoint.ts';
-import type { Dataset, Split } from './data/dataset.ts';
+import { classWeightsOf, startBias } from './class-weights.ts';
+import type { Dataset } from './data/dataset.ts';
+import type { Inspection } from './data/inspect.ts';
 import { closeDevices, openDevices } from './devices.ts';
 import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
 import { fit, type StepReport } from './fit.ts';
 import { freshState } from './fit-state.ts';
-import type { HeadSpec, Pooler } from './heads.ts';
+import { type HeadSpec, lossName, type Pooler } from './heads.ts';
 import { checkRounded, describeMethod } from './methods/methods.ts';
 import { openOutcome } from './outcome.ts';
 import { removePrevious, saveCheckpoint, startState } from './resume.ts';
@@ -32,6 +36,7 @@ import { throwIfStopped } from './stop.ts';
 import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import { decidingOptions, type TrainOptions } from './train-options.ts';
+import { readTrainingData } from './training-data.ts';
 import { readWeight } from './weights.ts';
 import { windowOptions } from './window-options.ts';
 
@@ -66,8 +71,7 @@ export async function train(
 ): Promise<TrainResult> {
   const started = performance.now();
   const task = trainingTasks[options.task];
-  const data = await readData(task, options);
-  report(data, observer);
+  const { data, inspection } = await readTrainingData(task, options, observer.log);
   const base = await openBase({
     store,
     name: options.base,
@@ -76,7 +80,13 @@ export async function train(
   });
   const opened: Run['opened'] = [base.engine];
   try {
-    return await trainOn(base, { store, engine, options, observer, task, data, started, opened });
+    return await trainOn(base, {
+      ...{ store, engine, options, observer, task },
+      data,
+      inspection,
+      started,
+      opened,
+    });
   } finally {
     for (const each of opened) await each.close();
   }
@@ -89,6 +99,7 @@ interface Run {
   observer: TrainObserver;
   task: AnyTrainingTask;
   data: Dataset<Example>;
+  inspection: Inspection;
   started: number;
   /** Closed when the run is over, however it ends. */
   opened: { close(): Promise<void> }[];
@@ -96,13 +107,14 @@ interface Run {
 
 async function trainOn(
   base: Base,
-  { store, engine, options, observer, task, data, started, opened }: Run,
+  { store, engine, options, observer, task, data, inspection, started, opened }: Run,
 ): Promise<TrainResult> {
   const { manifest } = base;
   const { config } = manifest;
   const { from } = options;
-  if (from) checkStart(from, { ...options, base: manifest });
-  const labels = labelsAfter(from, task.labels(data.train.examples));
+  const { problem = 'single-label' } = data;
+  if (from) checkStart(from, { ...options, problem, base: manifest });
+  const labels = labelsAfter(from, task.known(data.train).labels);
   const window = windowOptions(task, { ...options, before: from?.manifest }, manifest);
   const context = { tokenizer: base.tokenizer, labels, ...window };
   const rows = data.train.examples.flatMap((example): TrainingRow[] => {
@@ -114,11 +126,7 @@ async function trainOn(
   for (const example of scored?.examples ?? []) encodeExample(task, example, context);
   observer.log(`${data.train.examples.length} examples in ${rows.length} windows, ${labels.length} labels`);
 
-  const head: HeadSpec = {
-    task: options.task,
-    head: from?.manifest.head ?? task.head(manifest.pooling),
-    labels: labels.length,
-  };
+  const head = headSpec({ task, options, labels, problem, rows, pooling: manifest.pooling });
   const { method, dropout, rDrop, precision, cacheDir } = options;
   const exact = await openFrozenBase({ store, manifest, precision: 'fp32', cacheDir });
   const { weights } = exact;
@@ -151,6 +159,7 @@ async function trainOn(
     layout: step.layout,
     method,
     quantization: options.quantization,
+    dev: data.dev?.examples,
     onProgress: observer.onEvaluate,
   });
   opened.push(outcome);
@@ -192,7 +201,7 @@ async function trainOn(
               observer.log(describe('dev', metrics));
               stepLog.add({ kind: 'evaluation', ...at, metrics });
               observer.onMetrics?.(at.step, metrics);
-              return { metrics, main: metrics[task.mainMetric]! };
+              return { metrics, main: metrics[task.mainMetric(problem)]! };
             },
           }
         : {}),
@@ -213,6 +222,7 @@ async function trainOn(
     observer.log(
       describe(`${scored === data.dev ? 'dev' : 'test'} as served (${options.quantization})`, served),
     );
+  await replaceFile(join(options.out, 'data.json'), canonicalJson(inspection));
   for (const name of outcome.obsolete) await removeFile(join(options.out, name));
   for (const [name, bytes] of outcome.files(values, { trained, served }))
     await replaceFile(join(options.out, name), bytes);
@@ -228,25 +238,36 @@ async function trainOn(
   };
 }
 
-async function readData(
-  task: AnyTrainingTask,
-  { data, evalData, columns }: TrainOptions,
-): Promise<Dataset<Example>> {
-  const dataset = await task.read(data, columns);
-  if (evalData === undefined) return dataset;
-  const dev = await task.readSplit(evalData, columns);
-  task.checkKnown(dev, task.labels(dataset.train.examples), 'the train split');
-  return { ...dataset, dev };
+interface HeadArguments {
+  task: AnyTrainingTask;
+  options: TrainOptions;
+  labels: string[];
+  problem: Problem;
+  rows: readonly TrainingRow[];
+  pooling: 'mean' | 'cls';
 }
 
-function report(data: Dataset<Example>, { log }: TrainObserver): void {
-  for (const [name, split] of Object.entries(data) as [string, Split<Example> | undefined][]) {
-    for (const note of split?.notes ?? []) log(`${name}: ${note}`);
-    for (const { reason, count, where } of split?.skipped ?? [])
-      log(
-        `${name}: skipped ${count}: ${reason} (${where.slice(0, 3).join(', ')}${count > 3 ? ', ...' : ''})`,
-      );
-  }
+/** @throws VeneerError `usage` where weights or smoothing do not go with what is learned. */
+function headSpec({ task, options, labels, problem, rows, pooling }: HeadArguments): HeadSpec {
+  const { classWeights, labelSmoothing, rDrop } = options;
+  const loss = lossName({ task: options.task, problem });
+  if (labelSmoothing > 0 && (loss === 'regression' || loss === 'question-answering'))
+    throw new VeneerError('usage', `--label-smoothing ${labelSmoothing}: ${loss} has no classes`);
+  if (rDrop > 0 && loss !== 'single-label')
+    throw new VeneerError(
+      'usage',
+      `--r-drop ${rDrop}: for single-label classification only, and this is ${loss}`,
+    );
+  const weights = classWeights && classWeightsOf(classWeights, { loss, labels, rows });
+  const bias = startBias({ loss, labels, rows }, weights);
+  return {
+    task: options.task,
+    head: options.from?.manifest.head ?? task.head(pooling),
+    labels: labels.length,
+    problem,
+    weighting: { labelSmoothing, ...(weights ? { classWeights: weights } : {}) },
+    ...(bias ? { bias } : {}),
+  };
 }
 
 /** The base's pooler, where its checkpoint has one. */

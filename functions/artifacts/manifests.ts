@@ -96,13 +96,19 @@ export const BaseManifest = z.object({
 });
 export type BaseManifest = z.infer<typeof BaseManifest>;
 
+/** What classification learns: one label a text, any number of labels, or a number. */
+export const problems = ['single-label', 'multi-label', 'regression'] as const;
+export const Problem = z.enum(problems);
+export type Problem = z.infer<typeof Problem>;
+
 export const Metrics = z.record(z.string(), z.number());
 export type Metrics = z.infer<typeof Metrics>;
 
 export const AdapterManifest = z.object({
   formatVersion: z.literal(1),
   task: TaskName,
-  /** Class labels, or IOB2 tags, in the order of the logits; `start` and `end` for question answering. */
+  problem: Problem.default('single-label'),
+  /** Class labels, or IOB2 tags, in the order of the logits; `start` and `end` for question answering; `LABEL_0` for regression. */
   labels: z.array(z.string()).min(1).max(10_000),
   base: z.object({ name: BaseName, digest: Digest, tokenizer: Digest }),
   /** Tokens of one window, special tokens counted, and tokens that neighbouring windows share. */
@@ -114,6 +120,10 @@ export const AdapterManifest = z.object({
     targetModules: z.array(TargetModule).min(1),
   }),
   head: Head,
+  /** Multi-label: the score from which a label counts as given, the best one on dev; left out: 0.5. */
+  threshold: z.number().min(0).max(1).optional(),
+  /** Classification: whether it learned from pairs of texts; left out: not known. */
+  pair: z.boolean().optional(),
   /** Question answering: whether it learned from questions without an answer, and so may answer "none". */
   unanswerable: z.boolean(),
   quantization: z.enum(['int8', 'float16', 'float32']),

@@ -252,7 +252,9 @@ export async function listAdapters(
 export interface AdapterDescription {
   name: string;
   /** In the order of their digests. */
-  versions: (Pick<AdapterManifest, 'task' | 'labels' | 'base' | 'metrics'> & { digest: string })[];
+  versions: (Pick<AdapterManifest, 'task' | 'problem' | 'labels' | 'base' | 'metrics'> & {
+    digest: string;
+  })[];
   aliases: Record<string, Alias>;
 }
 
@@ -272,8 +274,8 @@ export async function describeAdapter(
   if (digests.length === 0) throw notFound({ name, alias: 'live' });
   const versions = await Promise.all(
     digests.map(async digest => {
-      const { task, labels, base, metrics } = await readManifest(store, { tenant, name, digest });
-      return { digest, task, labels, base, metrics };
+      const { task, problem, labels, base, metrics } = await readManifest(store, { tenant, name, digest });
+      return { digest, task, problem, labels, base, metrics };
     }),
   );
   const aliases: Record<string, Alias> = {};

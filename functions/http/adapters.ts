@@ -1,5 +1,6 @@
 /** GET /v1/adapters and /v1/adapters/{name}: what the key's tenant has. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { Problem } from '../artifacts/manifests.ts';
 import { AdapterName, tasks } from '../artifacts/names.ts';
 import { describeAdapter, listAdapters } from '../artifacts/versions.ts';
 import type { RequestEnv } from './context.ts';
@@ -22,6 +23,7 @@ const Adapter = z
       z.object({
         digest: Digest,
         task: z.enum(tasks),
+        problem: z.enum(Problem.options).openapi({ description: 'What classification gives.' }),
         labels: z.array(z.string()),
         base: z.object({ name: z.string(), digest: Digest, tokenizer: Digest }),
         metrics: z.object({ trained: Metrics, served: Metrics }),

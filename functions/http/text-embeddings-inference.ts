@@ -4,7 +4,7 @@
  */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { predict } from '../predict.ts';
-import { type ClassificationInput, classification } from '../tasks/classification.ts';
+import { type ClassificationInput, classification, classificationOptions } from '../tasks/classification.ts';
 import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
 import { predictionProblems } from './predictions.ts';
@@ -94,11 +94,14 @@ export function addTextEmbeddingsInference(app: OpenAPIHono<RequestEnv>, service
         predict({
           ...asking,
           ...{ task: classification, inputs },
-          options: { scores: raw_scores ? 'none' : undefined },
+          options: {
+            ...classificationOptions(asking.adapter.manifest),
+            scores: raw_scores ? 'none' : undefined,
+          },
           windows: { truncate: truncate ?? false },
         }),
     });
-    const predictions = outputs.map(ranked => ranked.map(({ label, score }) => ({ score, label })));
+    const predictions = outputs.map(({ ranked }) => ranked.map(({ label, score }) => ({ score, label })));
     return c.json(many ? predictions : predictions[0]!);
   };
   app.openapi(route('/models/{adapter}/predict', Request, adapterInPath), c =>

@@ -20,7 +20,14 @@ import type { Store, StoredObject, WriteCondition } from './store.ts';
 
 const maxTries = 5;
 
-export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string }): Store {
+export interface S3Location {
+  bucket: string;
+  prefix: string;
+  /** For a bucket that is not ours and only read: objects may have any key. */
+  anyKey?: boolean;
+}
+
+export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Store {
   const folder = prefix === '' ? '' : `${prefix.replace(/\/+$/, '')}/`;
   const url = `s3://${bucket}/${folder}`.slice(0, -1);
   const client = new S3Client({
@@ -81,7 +88,7 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
     },
 
     async *list(wanted) {
-      const input = { Bucket: bucket, Prefix: folder + checkPrefix(wanted) };
+      const input = { Bucket: bucket, Prefix: folder + (anyKey ? wanted : checkPrefix(wanted)) };
       let token: string | undefined;
       do {
         const page = await client
@@ -89,7 +96,7 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
           .catch(error => Promise.reject(failure(error, `listing ${wanted}`)));
         for (const { Key } of page.Contents ?? []) {
           const key = Key?.slice(folder.length);
-          if (key !== undefined && isKey(key)) yield key;
+          if (key !== undefined && (anyKey || isKey(key))) yield key;
         }
         token = page.NextContinuationToken;
       } while (token !== undefined);
@@ -105,7 +112,7 @@ export function openS3Store({ bucket, prefix }: { bucket: string; prefix: string
 
   /** The SDK repeats a request by itself, but not a body that broke off. Rejects with the SDK's own errors. */
   async function read(key: string, condition: { IfNoneMatch?: string } = {}): Promise<StoredObject> {
-    const input = { Bucket: bucket, Key: folder + checkKey(key), ...condition };
+    const input = { Bucket: bucket, Key: folder + (anyKey ? key : checkKey(key)), ...condition };
     for (let tries = 1; ; tries++) {
       let answered = false;
       try {

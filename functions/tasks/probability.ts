@@ -1,4 +1,4 @@
-/** Softmax and its parts, stable at the extremes. Pure arithmetic. */
+/** Softmax and its parts, and the logistic function, stable at the extremes. Pure arithmetic. */
 
 /** log of the sum of exponentials; -Infinity of nothing. */
 export function logSumExp(values: Iterable<number>): number {

@@ -30,6 +30,7 @@ export function adapter(content: string, changes: Partial<AdapterManifest> = {})
   const manifest: AdapterManifest = {
     formatVersion: 1,
     task: 'classification',
+    problem: 'single-label',
     labels: ['no', 'yes'],
     unanswerable: false,
     base: { name: 'tiny', digest: sha256('base'), tokenizer: sha256('tokenizer') },

@@ -40,6 +40,17 @@ describe('publishing a version', () => {
     expect(Buffer.from(loaded.files['adapter.safetensors']).toString()).toBe('tensors');
   });
 
+  it('reads a manifest from before there were problems as single-label', async () => {
+    const store = freshStore();
+    const { manifest, files } = adapter('tensors');
+    const { problem: _, ...old } = JSON.parse(Buffer.from(manifest).toString());
+    const { digest } = await publishVersion(store, { ...acme, manifest: canonicalJson(old), files });
+    const loaded = await loadVersion(store, 'acme', 'spam', digest);
+    expect(loaded.digest).toBe(sha256(canonicalJson(old)));
+    expect(loaded.manifest.problem).toBe('single-label');
+    expect(loaded.manifest.threshold).toBeUndefined();
+  });
+
   it('does nothing the second time', async () => {
     const store = freshStore();
     const [digest] = await published(store, 'tensors');
@@ -276,6 +287,7 @@ describe("a tenant's adapters", () => {
     expect(versions.map(version => version.digest)).toEqual([one, two].sort());
     expect(versions[0]).toMatchObject({
       task: 'classification',
+      problem: 'single-label',
       labels: ['no', 'yes'],
       metrics: { served: { accuracy: 0.9 } },
     });

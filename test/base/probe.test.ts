@@ -33,7 +33,7 @@ function easy(): ProbeData {
   return {
     classification: numbers.map(i => {
       const [label, mark] = i % 2 ? ['good', 'love love love'] : ['bad', 'hate hate hate'];
-      return { text: `${mark} ${words(i, 3).join(' ')}`, label: label!, where };
+      return { text: `${mark} ${words(i, 3).join(' ')}`, labels: [label!], where };
     }),
     sequenceLabeling: numbers.map(i => {
       const [colour, name] = [i % 2 ? 'red' : 'blue', i % 3 ? 'mara' : 'jonas'];

@@ -46,7 +46,7 @@ describe('a file that cannot be trained on is refused with its place', () => {
     ['prefix.conll', 'mara B-PER\nlives X-PER\n', 'prefix.conll:2: "X-PER" is no tag'],
     ['scheme.conll', 'a B-PER\nb E-PER\nc U-PER\n', 'scheme.conll:3: "U-PER" does not go with'],
     ['blank.conll', '\n\n', 'blank.conll: no examples'],
-    ['array.json', '[]', "array.json:$: not of SQuAD's form"],
+    ['number.json', '3', "number.json:$: not of SQuAD's form"],
     ['cut.json', '{"data": [\n', 'cut.json:2: not valid JSON'],
     ['empty.json', squad('', ['who?', 'mara', 0]), 'empty.json: no examples'],
     [

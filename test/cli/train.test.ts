@@ -15,7 +15,13 @@ beforeAll(async () => {
 });
 afterAll(() => workspace.remove());
 
-const finished = ['adapter.safetensors', 'checkpoint.safetensors', 'manifest.json', 'steps.jsonl'];
+const finished = [
+  'adapter.safetensors',
+  'checkpoint.safetensors',
+  'data.json',
+  'manifest.json',
+  'steps.jsonl',
+];
 const filesIn = async (out: string) => (await readdir(workspace.path(out))).sort();
 
 describe('--out', () => {

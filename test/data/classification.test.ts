@@ -12,10 +12,12 @@ async function read(name: string, content: string, options: ColumnOptions = {}) 
 /** Examples as `line text | pair | label`. */
 async function examplesOf(name: string, content: string, options: ColumnOptions = {}) {
   const { examples } = await read(name, content, options);
-  return examples.map(({ text, pair, label, where }) =>
-    [`${where.slice(where.lastIndexOf(':') + 1)} ${text}`, ...(pair === undefined ? [] : [pair]), label].join(
-      ' | ',
-    ),
+  return examples.map(({ text, pair, labels, where }) =>
+    [
+      `${where.slice(where.lastIndexOf(':') + 1)} ${text}`,
+      ...(pair === undefined ? [] : [pair]),
+      ...labels,
+    ].join(' | '),
   );
 }
 
@@ -89,7 +91,7 @@ describe('TSV', () => {
       'f.tsv',
       'label\ttext\nLabel\tSMS\nham\ta\nLABEL\tText\nspam\tb\n',
     );
-    expect(examples.map(example => example.label)).toEqual(['ham', 'spam']);
+    expect(examples.map(example => example.labels[0])).toEqual(['ham', 'spam']);
     expect(skipped).toEqual([
       {
         reason: 'the header line again',
@@ -156,10 +158,16 @@ describe('JSON and JSON Lines', () => {
       'f.jsonl:2: the label ("label") is not there',
     ],
     [
-      'several labels',
+      'a label that is an object',
       'f.jsonl',
-      '{"text":"a","label":["x"]}\n',
-      'f.jsonl:1: the label ("label") is an array',
+      '{"text":"a","label":{"x":1}}\n',
+      'f.jsonl:1: the label ("label") is an object',
+    ],
+    [
+      'a list in a list of labels',
+      'f.jsonl',
+      '{"text":"a","label":["x",["y"]]}\n',
+      'f.jsonl:1: the label is an array',
     ],
     [
       'a text that is no string',
@@ -181,7 +189,7 @@ describe('columns', () => {
     );
     const given = await read('f.csv', 'a,b\nx,y\n', { textColumn: 'b', labelColumn: '1' });
     expect(given.notes?.[0]).toMatch(/f\.csv: columns: text "b", label "a"$/);
-    expect(given.examples).toMatchObject([{ text: 'y', label: 'x' }]);
+    expect(given.examples).toMatchObject([{ text: 'y', labels: ['x'] }]);
   });
 
   test('a question with a sentence is a pair, and a text column that is named leaves the pair out', async () => {
@@ -229,10 +237,10 @@ describe('data sets', () => {
     });
     const dataset = await readClassification(folder);
     expect(dataset.train.examples).toHaveLength(2);
-    expect(dataset.dev?.examples).toMatchObject([{ text: 'c', label: 'y' }]);
+    expect(dataset.dev?.examples).toMatchObject([{ text: 'c', labels: ['y'] }]);
     expect(dataset.test).toBeUndefined();
     expect(await faultOf(read('f.xlsx', 'x'))).toBe(
-      'f.xlsx: the extension must say the format: .csv, .tsv, .json, .jsonl',
+      'f.xlsx: the extension must say the format: .csv, .tsv, .json, .jsonl, .parquet',
     );
   });
 
@@ -252,7 +260,7 @@ describe('data sets', () => {
       'dev.csv': 'text,label\na,x\n',
     });
     expect(await faultOf(readClassification(folder))).toBe(
-      'dev.csv:2: one text an example, but train.csv:2 has two: name the columns alike',
+      'dev.csv:2: one text an example, but the train split has two: name the columns alike',
     );
   });
 });

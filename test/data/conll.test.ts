@@ -1,7 +1,7 @@
 /** CoNLL files: layout, tag schemes and faults. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readLabeling, readLabelingSplit } from '../../trainer/data/conll.ts';
+import { readLabeling, readLabelingSplit } from '../../trainer/data/labeling.ts';
 import { faultOf, folderOf } from './folder.ts';
 
 const read = async (content: string) =>

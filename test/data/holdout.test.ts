@@ -2,18 +2,22 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { ClassificationExample, LabelingExample, QuestionExample } from '../../trainer/data/dataset.ts';
-import { splitOff } from '../../trainer/data/holdout.ts';
+import { holdOut, splitOff } from '../../trainer/data/holdout.ts';
 import { labelsOf, tagsOf } from '../../trainer/data/labels.ts';
 
 const examplesOf = (counts: Record<string, number>): ClassificationExample[] =>
   Object.entries(counts).flatMap(([label, count]) =>
-    Array.from({ length: count }, (_, index) => ({ text: `${label} ${index}`, label, where: `f:${index}` })),
+    Array.from({ length: count }, (_, index) => ({
+      text: `${label} ${index}`,
+      labels: [label],
+      where: `f:${index}`,
+    })),
   );
 
 test('every label gives its share, and all keep their file order', () => {
   const examples = examplesOf({ a: 50, b: 30, c: 20 });
   const { train, dev } = splitOff(examples, 0.1, 1);
-  expect(['a', 'b', 'c'].map(label => dev.filter(example => example.label === label).length)).toEqual([
+  expect(['a', 'b', 'c'].map(label => dev.filter(example => example.labels[0] === label).length)).toEqual([
     5, 3, 2,
   ]);
   expect(train).toEqual(examples.filter(example => !dev.includes(example)));
@@ -33,7 +37,7 @@ test('the same seed gives the same split in any file order, another seed another
 test('for any labels, repeats and ratio: a partition, every label still in train, no text on both sides', () => {
   const example = fc.record({
     text: fc.integer({ max: 30, min: 0 }).map(String),
-    label: fc.constantFrom('a', 'b', 'c'),
+    labels: fc.constantFrom('a', 'b', 'c').map(label => [label]),
     where: fc.constant('f:1'),
   });
   fc.assert(
@@ -42,19 +46,18 @@ test('for any labels, repeats and ratio: a partition, every label still in train
       fc.double({ min: 0.05, max: 0.9 }),
       fc.integer(),
       (examples, ratio, seed) => {
-        const groups = new Map(
-          labelsOf(examples).map(label => [
-            label,
-            new Set(examples.filter(e => e.label === label).map(e => e.text)).size,
-          ]),
-        );
-        fc.pre([...groups.values()].some(size => size > 1));
+        // Some text can go: each of its labels has an example with another text.
+        const mayGo = (text: string) =>
+          examples
+            .filter(e => e.text === text)
+            .every(({ labels: [label] }) => examples.some(e => e.text !== text && e.labels[0] === label));
+        fc.pre(examples.some(({ text }) => mayGo(text)));
         const { train, dev } = splitOff(examples, ratio, seed);
         expect(train.length + dev.length).toBe(examples.length);
         expect(dev.length).toBeGreaterThan(0);
         expect(labelsOf(train)).toEqual(labelsOf(examples));
-        const keys = new Set(train.map(({ text, label }) => `${label} ${text}`));
-        expect(dev.filter(({ text, label }) => keys.has(`${label} ${text}`))).toEqual([]);
+        const texts = new Set(train.map(({ text }) => text));
+        expect(dev.filter(({ text }) => texts.has(text))).toEqual([]);
       },
     ),
     { seed: 20261124 },
@@ -94,4 +97,48 @@ test('nothing to hold out and ratios outside 0 to 1 are errors', () => {
   );
   for (const ratio of [0, 1, -1, Number.NaN])
     expect(() => splitOff(examplesOf({ a: 9 }), ratio, 1)).toThrow('it must be between 0 and 1');
+});
+
+const whole = (examples: ClassificationExample[]) => ({ examples, skipped: [], digest: 'd' });
+
+test('dev and test are shares of all, of each label alike, and no example is lost or twice there', () => {
+  const examples = examplesOf({ a: 60, b: 40 });
+  const { train, dev, test } = holdOut({ train: whole(examples) }, { dev: 0.1, test: 0.2 }, 5);
+  expect([train, dev, test].map(split => split?.examples.length)).toEqual([70, 10, 20]);
+  for (const [split, counts] of [
+    [dev, [6, 4]],
+    [test, [12, 8]],
+  ] as const)
+    expect(
+      ['a', 'b'].map(label => split!.examples.filter(({ labels }) => labels[0] === label).length),
+    ).toEqual(counts);
+  const texts = [train, dev, test].flatMap(split => split!.examples.map(({ text }) => text));
+  expect([...texts].sort()).toEqual(examples.map(({ text }) => text).sort());
+  expect(holdOut({ train: whole(examples) }, { dev: 0.1, test: 0.2 }, 5).dev).toEqual(dev);
+});
+
+test('a text with two labels, and examples with several labels, are on one side; every label stays in train', () => {
+  const examples: ClassificationExample[] = Array.from({ length: 60 }, (_, index) => ({
+    text: `t${index % 30}`,
+    labels: index < 30 ? ['a'] : ['b', `rare ${index % 3}`],
+    where: `f:${index}`,
+  }));
+  for (let seed = 0; seed < 10; seed++) {
+    const { train, dev } = splitOff(examples, 0.3, seed);
+    expect(dev.length).toBeGreaterThan(15);
+    const texts = new Set(train.map(({ text }) => text));
+    expect(dev.filter(({ text }) => texts.has(text))).toEqual([]);
+    expect(labelsOf(train)).toEqual(labelsOf(examples));
+  }
+});
+
+test('a split that is there already is not held out again', () => {
+  const train = whole(examplesOf({ a: 20 }));
+  expect(() => holdOut({ train, dev: train }, { dev: 0.1 }, 1)).toThrow(
+    'the data set has a dev split of its own',
+  );
+  expect(() => holdOut({ train, test: train }, { dev: 0.1, test: 0.1 }, 1)).toThrow(
+    'has a test split of its own',
+  );
+  expect(holdOut({ train, test: train }, { dev: 0.1 }, 1).test).toBe(train);
 });

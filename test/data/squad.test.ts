@@ -97,7 +97,8 @@ test('an empty question is left out and counted', async () => {
 test.each([
   ['broken JSON', '{"data": [\n}', 'f.json:2: not valid JSON at column 1'],
   ['no data', '{"version": 1}', 'f.json:data: not of SQuAD'],
-  ['an array', '[]', 'f.json:$: not of SQuAD'],
+  ['an empty array', '[]', 'f.json: no examples'],
+  ['a number', '3', 'f.json:$: not of SQuAD'],
   [
     'no context',
     '{"data":[{"paragraphs":[{"qas":[]}]}]}',

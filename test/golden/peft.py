@@ -43,6 +43,11 @@ PATHS = {
     "u": "intermediate.dense",
     "d": "output.dense",
 }
+PROBLEMS = {
+    "single-label": "single_label_classification",
+    "multi-label": "multi_label_classification",
+    "regression": "regression",
+}
 IGNORED = -100  # As in transformers: a token without a label.
 
 
@@ -67,7 +72,8 @@ class PooledClassifier(nn.Module):
 def model_of(case):
     """The bare task model, and the names of its modules that train whole."""
     labels = len(case["labels"])
-    config = BertConfig(**{**CONFIG, "hidden_act": case["activation"]}, num_labels=labels, attn_implementation="eager")
+    problem = {"problem_type": PROBLEMS[case["problem"]]} if "problem" in case else {}
+    config = BertConfig(**{**CONFIG, "hidden_act": case["activation"]}, num_labels=labels, attn_implementation="eager", **problem)
     if case["task"] == "question-answering":
         return BertForQuestionAnswering(config), ["qa_outputs"]
     if case["task"] == "sequence-labeling":
@@ -104,7 +110,12 @@ def batch_of(case, generator):
         "attention_mask": mask,
         "token_type_ids": ((places >= lengths[:, None] // 2).long() * mask),
     }
-    if case["task"] == "classification":
+    problem = case.get("problem")
+    if problem == "multi-label":
+        labels = torch.randint(0, 2, (rows, len(case["labels"])), generator=generator)
+    elif problem == "regression":
+        labels = normal(generator, (rows,), 2, 1)
+    elif case["task"] == "classification":
         labels = torch.arange(rows) % len(case["labels"])
     elif case["task"] == "sequence-labeling":
         labels = draw(len(case["labels"]))
@@ -120,8 +131,15 @@ def loss_of(case, logits, labels, mask):
     if case["task"] == "question-answering":
         masked = logits + (1 - mask[:, :, None].to(logits.dtype)) * -1e9
         return (F.cross_entropy(masked[:, :, 0], labels[:, 0]) + F.cross_entropy(masked[:, :, 1], labels[:, 1])) / 2
+    smoothing = case["labelSmoothing"]
+    weight = torch.tensor(case["classWeights"], dtype=logits.dtype) if "classWeights" in case else None
+    if case.get("problem") == "regression":
+        return F.mse_loss(logits[:, 0], labels.to(logits.dtype))
+    if case.get("problem") == "multi-label":
+        targets = labels * (1 - smoothing) + smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), pos_weight=weight)
     flat = logits.reshape(-1, len(case["labels"]))
-    return F.cross_entropy(flat, labels.reshape(-1), ignore_index=IGNORED, label_smoothing=case["labelSmoothing"])
+    return F.cross_entropy(flat, labels.reshape(-1), weight=weight, ignore_index=IGNORED, label_smoothing=smoothing)
 
 
 def own_names(base):
@@ -182,8 +200,9 @@ def step(case, base, generator):
     else:
         logits = getattr(output, "logits", output)
     loss = loss_of(case, logits, labels, batch["attention_mask"])
-    if hasattr(output, "logits") and case["labelSmoothing"] == 0:
-        assert torch.equal(loss, model(**batch, labels=labels).loss)
+    if hasattr(output, "logits") and case["labelSmoothing"] == 0 and "classWeights" not in case:
+        given = labels.double() if case.get("problem") in ("multi-label", "regression") else labels
+        assert torch.equal(loss, model(**batch, labels=given).loss)
     loss.backward()
     tensors |= {f"grad:{name}": parameter.grad for name, parameter in trainable.items()}
     for name, parameter in trainable.items():
@@ -191,12 +210,14 @@ def step(case, base, generator):
         largest = parameter.grad.abs().max().item()
         assert largest > 1e-4 or name.endswith(("qa_outputs.bias", "key.bias")), f"{case['name']}: {name}: a gradient of {largest} proves nothing"
     tensors |= {name: tensor.int() for name, tensor in batch.items()}
-    tensors |= {"labels": labels.int(), "logits": logits.detach(), "loss": loss.detach()}
+    whole_numbers = labels if labels.is_floating_point() else labels.int()
+    tensors |= {"labels": whole_numbers, "logits": logits.detach(), "loss": loss.detach()}
     return tensors
 
 
 def cases():
-    """Three tasks by four sets of modules by two ranks; all four pooled heads, both activations, label smoothing."""
+    """Three tasks by four sets of modules by two ranks; all four pooled heads, both activations, label smoothing. Then the
+    other problems of classification, and class weights."""
     tasks = {
         "classification": ["a", "b", "c"],
         "sequence-labeling": ["O", "B-x", "I-x", "B-y", "I-y"],
@@ -245,6 +266,16 @@ def cases():
         rest = dict(activation="relu" if len(made) % 4 == 3 else "gelu", labelSmoothing=0, tokens=tokens, lengths=lengths)
         name = f"{'rslora' if settings.get('rsLora') else method}.{task}"
         made.append(dict(name=name, task=task, labels=tasks[task], head=head, method=method, **settings, **rest))
+    plain = dict(head=pooled[1], rank=2, alpha=3, targetModules=["q", "v"], activation="gelu", labelSmoothing=0, tokens=12, lengths=[12, 7, 3, 5])
+    multi = dict(task="classification", problem="multi-label", labels=["a", "b", "c", "d"])
+    weights = dict(classWeights=[0.25, 3.0, 1.5, 0.5])
+    made += [
+        plain | multi | dict(name="multi-label"),
+        plain | multi | weights | dict(name="multi-label.weighted", labelSmoothing=0.2, head=pooled[0]),
+        plain | dict(name="regression", task="classification", problem="regression", labels=["LABEL_0"]),
+        plain | weights | dict(name="single-label.weighted", task="classification", problem="single-label", labels=["a", "b", "c", "d"], labelSmoothing=0.1),
+        plain | weights | dict(name="sequence-labeling.weighted", task="sequence-labeling", labels=["O", "B-x", "I-x", "B-y"], head=dict(kind="token")),
+    ]
     return made
 
 

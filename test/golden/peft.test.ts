@@ -6,16 +6,18 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, test } from 'vitest';
-import type { Head, TargetModule } from '../../functions/artifacts/manifests.ts';
+import type { Head, Problem, TargetModule } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { float32, readSafetensors, type Tensor } from '../../functions/artifacts/safetensors.ts';
 import type { DropoutSpec } from '../../trainer/dropout.ts';
 import type { Engine, HostTensor, WeightsFile } from '../../trainer/engines/engine.ts';
 import { onnxEngine } from '../../trainer/engines/onnx.ts';
 import { tfjsEngine } from '../../trainer/engines/tfjs.ts';
+import type { HeadSpec } from '../../trainer/heads.ts';
 import { type MethodName, methodNames, specOf } from '../../trainer/methods/methods.ts';
 import { bert } from '../../trainer/models/bert.ts';
 import { buildStep, gradientName, type Step } from '../../trainer/step.ts';
+import { lossUnits, targetsOf } from '../../trainer/targets.ts';
 
 interface Case {
   name: string;
@@ -30,6 +32,8 @@ interface Case {
   targetModules?: TargetModule[];
   activation: string;
   labelSmoothing: number;
+  problem?: Problem;
+  classWeights?: number[];
   tokens: number;
   lengths: number[];
   /** Rates, and a key for each place that drops; those of dropout.json alone. */
@@ -67,44 +71,36 @@ const paddingTolerance = 1e-5;
 const floor = 1e-6;
 const extraColumns = 3;
 
-function stepOf({ task, labels, head, method = 'lora', activation, dropout, ...rest }: Case): Step {
-  const { rank, alpha, rsLora, targetModules } = rest;
+function headOf({ task, problem, labels, head, labelSmoothing, classWeights }: Case): HeadSpec {
+  const weighting = {
+    labelSmoothing,
+    ...(classWeights ? { classWeights: Float32Array.from(classWeights) } : {}),
+  };
+  return { task, head, labels: labels.length, weighting, ...(problem ? { problem } : {}) };
+}
+
+function stepOf(testCase: Case): Step {
+  const { method = 'lora', activation, dropout, rank, alpha, rsLora, targetModules } = testCase;
   return buildStep({
     config: bert.readConfig({ ...config, hidden_act: activation }),
     method: specOf(method, { rank, alpha, rsLora, targetModules }),
-    head: { task, head, labels: labels.length },
+    head: headOf(testCase),
     ...(dropout ? { dropout } : {}),
   });
 }
 
 const ints = ({ data }: Tensor) => new Int32Array(new Uint8Array(data).buffer);
 
-/** Weights over the classes (question answering: over the positions of start and of end), divided by the rows. */
-function targetsOf(
-  { task, labels: { length: classes }, labelSmoothing, lengths }: Case,
-  labels: Int32Array,
-  tokens: number,
-) {
-  const rows = lengths.length;
-  if (task === 'question-answering') {
-    const data = new Float32Array(rows * 2 * tokens);
-    for (let i = 0; i < rows * 2; i++) data[i * tokens + labels[i]!] = 0.5 / rows;
-    return { shape: [rows, 2, tokens], data };
-  }
-  const places = task === 'classification' ? rows : rows * tokens;
-  const perRow = places / rows;
-  const given = labels.length / rows;
-  const labelled = labels.filter(label => label >= 0).length;
-  const data = new Float32Array(places * classes);
-  for (let row = 0; row < rows; row++)
-    for (let i = 0; i < given; i++) {
-      const label = labels[row * given + i]!;
-      if (label < 0) continue;
-      for (let c = 0; c < classes; c++)
-        data[(row * perRow + i) * classes + c] =
-          (labelSmoothing / classes + (c === label ? 1 - labelSmoothing : 0)) / labelled;
-    }
-  return { shape: [places, classes], data };
+/** What each row teaches, from the labels as they were given to PyTorch. */
+function taughtBy({ problem, task, labels: { length: classes }, lengths }: Case, { dtype, data }: Tensor) {
+  const bytes = new Uint8Array(data).buffer;
+  const all = dtype === 'F32' ? new Float32Array(bytes) : new Int32Array(bytes);
+  const perRow = all.length / lengths.length;
+  return lengths.map((_, row) => {
+    const own = all.slice(row * perRow, (row + 1) * perRow);
+    const indices = Array.from({ length: classes }, (_, label) => label).filter(label => own[label] === 1);
+    return { targets: task === 'classification' && problem === 'multi-label' ? Int32Array.from(indices) : own };
+  });
 }
 
 /** The recorded batch, with `extra` more columns of padding that hold arbitrary ids. */
@@ -116,6 +112,8 @@ function inputsOf(
   const { lengths, head, tokens: recorded } = testCase;
   const rows = lengths.length;
   const tokens = recorded + extra;
+  const spec = headOf(testCase);
+  const taught = taughtBy(testCase, golden.get('labels')!);
   const widened = (name: string, filler: number): HostTensor => {
     const from = ints(golden.get(name)!);
     const data = new Int32Array(rows * tokens).fill(filler);
@@ -139,7 +137,7 @@ function inputsOf(
       shape: [rows, 1, 1, tokens],
       data: perToken((row, token) => (token < lengths[row]! ? 0 : -1e9)),
     },
-    targets: { dtype: 'float32', ...targetsOf(testCase, ints(golden.get('labels')!), tokens) },
+    targets: targetsOf(taught, spec, { s: tokens, units: lossUnits(taught, spec) }),
   };
   if (testCase.keys)
     inputs.dropout_keys = {
@@ -232,6 +230,9 @@ test('the cases cover every method, target module, head and activation, padding 
     new Set(['qv', 'qkvo', 'qkvoud', 'd', 'qd', 'koud', undefined]),
   );
   expect(new Set(cases.map(({ head }) => JSON.stringify(head))).size).toBe(5);
+  expect(new Set(cases.map(({ problem }) => problem))).toEqual(
+    new Set([undefined, 'single-label', 'multi-label', 'regression']),
+  );
   expect(new Set(cases.map(({ activation }) => activation))).toEqual(new Set(['gelu', 'relu']));
   for (const testCase of cases) {
     expect(new Set(testCase.lengths).size, testCase.name).toBeGreaterThan(1);

@@ -28,6 +28,7 @@ describe('the list of adapters', () => {
         {
           digest: world.digests.support,
           task: 'classification',
+          problem: 'single-label',
           labels: ['billing', 'login', 'refund'],
           base: { name: 'tiny', digest: 'b'.repeat(64), tokenizer: 'c'.repeat(64) },
           metrics: { trained: { accuracy: 0.9 }, served: { accuracy: 0.89 } },

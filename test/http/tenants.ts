@@ -36,6 +36,7 @@ export function versionOf(changes: Partial<AdapterManifest> & Pick<AdapterManife
   const file = writeAdapter(tensors, 'int8');
   const manifest: AdapterManifest = {
     formatVersion: 1,
+    problem: 'single-label',
     base: {
       name: baseManifest.name,
       digest: baseManifest.digest,

@@ -139,7 +139,7 @@ describe('an exported adapter', () => {
 });
 
 /** A directory as trainer train leaves it, with random tensors. */
-async function trained(head: Head): Promise<string> {
+async function trained(head: Head, changes: Partial<AdapterManifest> = {}): Promise<string> {
   const { manifest: base } = opened.base;
   const spec = { seed: 4, rank: 3, modules: ['q', 'v'], labels: 2, head, quantization: 'float32' } as const;
   const file = writeAdapter(adapterTensors(base.config, spec), 'float32');
@@ -147,6 +147,7 @@ async function trained(head: Head): Promise<string> {
     ...(await read(golden('pooler-frozen'), 'float32')).manifest,
     ...{ head, lora: { rank: 3, alpha: 6, targetModules: ['q', 'v'] } },
     files: { 'adapter.safetensors': { sha256: sha256(file), bytes: file.length } },
+    ...changes,
   };
   const directory = join(opened.folder, `trained-${exports++}`);
   await mkdir(directory);
@@ -191,6 +192,23 @@ describe('a head that transformers does not have', () => {
       );
     },
   );
+});
+
+test.each([
+  ['multi-label', 'multi_label_classification', { threshold: 0.37 }],
+  ['regression', 'regression', {}],
+  ['single-label', 'single_label_classification', {}],
+] as const)('%s is told to transformers as %s, and read back', async (problem, type, more) => {
+  const directory = await trained({ kind: 'pooled', pooling: 'cls', dense: true }, { problem, ...more });
+  const { out } = await exported(directory);
+  const config = JSON.parse(await readFile(join(out, 'config.json'), 'utf8'));
+  expect(config.problem_type).toBe(type);
+  const { manifest } = await read(out, 'float32');
+  expect(manifest.problem).toBe(problem);
+  expect(manifest.threshold).toBe('threshold' in more ? more.threshold : undefined);
+  delete config.problem_type;
+  await writeFile(join(out, 'config.json'), JSON.stringify(config));
+  expect((await read(out, 'float32')).manifest.problem).toBe('single-label');
 });
 
 test('windows are those it had, unless others are asked for', async () => {

@@ -1,6 +1,6 @@
 /** What each task's file finds in answers that are written out here. */
 import { describe, expect, test } from 'vitest';
-import type { ClassificationOutput } from '../../functions/tasks/classification.ts';
+import type { Ranked } from '../../functions/tasks/classification.ts';
 import { wordsOf } from '../../functions/tasks/words.ts';
 import type { ClassificationExample, LabelingExample } from '../../trainer/data/dataset.ts';
 import { worstOf } from '../../trainer/report/findings.ts';
@@ -18,7 +18,7 @@ const marked = ({ text, marks }: { text: string; marks: Parameters<typeof partsO
 describe('classification', () => {
   /** A model of a few words: each adds to the log odds of `refund` over `parcel`. */
   const weights: Record<string, number> = { refund: 3, "don't": 2, late: -2, parcel: -4 };
-  const answer = ({ text }: { text: string }): ClassificationOutput => {
+  const answer = ({ text }: { text: string }): Ranked => {
     const odds = Object.entries(weights).reduce((sum, [word, by]) => sum + (text.includes(word) ? by : 0), 0);
     const refund = 1 / (1 + Math.exp(-odds));
     const scores = [
@@ -29,7 +29,7 @@ describe('classification', () => {
   };
   const ask = async (examples: readonly ClassificationExample[]) => examples.map(answer);
   const findingsOf = (...rows: [text: string, label: string][]) => {
-    const examples = rows.map(([text, label], i) => ({ text, label, where: `test.csv:${i + 2}` }));
+    const examples = rows.map(([text, label], i) => ({ text, labels: [label], where: `test.csv:${i + 2}` }));
     return classificationFindings(examples, examples.map(answer), ask);
   };
 
@@ -74,7 +74,7 @@ describe('classification', () => {
 
   test('asks no more than forty times and once about a text of a thousand words', async () => {
     let asked = 0;
-    const example = { text: `${'a '.repeat(999)}parcel`, label: 'refund', where: 'test.csv:2' };
+    const example = { text: `${'a '.repeat(999)}parcel`, labels: ['refund'], where: 'test.csv:2' };
     const { mistakes } = await classificationFindings([example], [answer(example)], examples => {
       asked += examples.length;
       return ask(examples);
@@ -84,7 +84,7 @@ describe('classification', () => {
   });
 
   test('shows both texts of a pair', async () => {
-    const example = { text: 'parcel', pair: 'second', label: 'refund', where: 'a:1' };
+    const example = { text: 'parcel', pair: 'second', labels: ['refund'], where: 'a:1' };
     const { mistakes } = await classificationFindings([example], [answer(example)], ask);
     expect(mistakes[0]!.passages.map(({ text }) => text)).toEqual(['parcel', 'second']);
   });

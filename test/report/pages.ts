@@ -69,7 +69,7 @@ function page(task: TaskName, findings: Findings | undefined, name: string = tas
 async function classified(labels: readonly string[]): Promise<Findings> {
   const examples = Array.from({ length: 200 }, (_, i) => ({
     text: `${hostile[i % hostile.length]} and ${labels[i % labels.length]} `.repeat(1 + (i % 4)),
-    label: labels[i % labels.length]!,
+    labels: [labels[i % labels.length]!],
     where: `data/${hostile[i % hostile.length]}/test.csv:${i + 2}`,
   }));
   const outputs = examples.map((_, i) => {

@@ -69,6 +69,7 @@ function identityAdapter(base: BaseManifest, head: AdapterManifest['head']): Res
     manifest: {
       formatVersion: 1,
       task: head.kind === 'token' ? 'sequence-labeling' : 'classification',
+      problem: 'single-label',
       labels: Array.from({ length: width }, (_, unit) => `${unit}`),
       base: { name: base.name, digest: base.digest, tokenizer: base.tokenizer.source.sha256 },
       maxLength: base.config.maxPositions,

@@ -15,6 +15,7 @@ import type { Window } from '../../functions/tasks/windows.ts';
 import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
 import type { ClassificationExample, LabelingExample, QuestionExample } from '../data/dataset.ts';
+import { labelsOf, tagsOf } from '../data/labels.ts';
 import { classification } from '../tasks/classification.ts';
 import { questionAnswering } from '../tasks/question-answering.ts';
 import { sequenceLabeling } from '../tasks/sequence-labeling.ts';
@@ -110,12 +111,12 @@ async function probeClassification(
   context: TaskContext,
   examples: readonly ClassificationExample[],
 ): Promise<number> {
-  const labels = classification.labels(examples);
+  const labels = labelsOf(examples);
   const vectors = await embed(
     encoder,
     examples.map(example => classificationTask.encode(classification.input(example), context).windows),
   );
-  const classes = examples.map(({ label }) => labels.indexOf(label));
+  const classes = examples.map(example => labels.indexOf(example.labels[0]!));
   const scores = leaveOneOut({ vectors, classes, count: labels.length, penalty: 1 });
   return share(scores, (score, i) => best(score) === classes[i]);
 }
@@ -126,7 +127,7 @@ async function probeLabeling(
   shared: TaskContext,
   examples: readonly LabelingExample[],
 ): Promise<number> {
-  const context = { ...shared, labels: sequenceLabeling.labels(examples) };
+  const context = { ...shared, labels: tagsOf(examples) };
   const count = context.labels.length;
   const { serving } = sequenceLabeling;
   const encoded = examples.map(example => serving.encode(sequenceLabeling.input(example), context));
@@ -157,8 +158,9 @@ async function probeLabeling(
       return serving.decode(form, logits, context, {});
     });
   };
+  const decoding = { labels: context.labels, problem: 'single-label', unanswerable: false } as const;
   const outputs = [...read(halves[0], halves[1]), ...read(halves[1], halves[0])];
-  return sequenceLabeling.score(examples, outputs).f1!;
+  return sequenceLabeling.score(examples, outputs, decoding).f1!;
 }
 
 async function probeRetrieval(

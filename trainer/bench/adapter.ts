@@ -47,6 +47,7 @@ function manifestOf(
   return {
     formatVersion: 1,
     task: 'classification',
+    problem: 'single-label',
     labels,
     base: { name: base.name, digest: base.digest, tokenizer: base.tokenizer.source.sha256 },
     maxLength: 128,

@@ -3,7 +3,7 @@ import { openAdapters } from '../../functions/adapters.ts';
 import { openBase } from '../../functions/base.ts';
 import { predict } from '../../functions/predict.ts';
 import { openStore } from '../../functions/store/open.ts';
-import { classification } from '../../functions/tasks/classification.ts';
+import { classification, classificationOptions } from '../../functions/tasks/classification.ts';
 
 const [storeUrl, baseName, tenant, reference, cacheDir] = process.argv.slice(2) as [
   string,
@@ -25,7 +25,13 @@ const adapters = openAdapters({
 const [base, adapter] = await Promise.all([opening, adapters.get(tenant, reference)]);
 stages.opened = performance.now();
 const inputs = [{ text: 'Where is my parcel? It was due on Monday.' }];
-await predict({ base, adapter, task: classification, inputs, options: {} });
+await predict({
+  base,
+  adapter,
+  task: classification,
+  inputs,
+  options: classificationOptions(adapter.manifest),
+});
 stages.predicted = performance.now();
 process.stdout.write(`${JSON.stringify(stages)}\n`);
 process.exit(0);

@@ -9,7 +9,7 @@ import { openAdapters } from '../../functions/adapters.ts';
 import { createKey } from '../../functions/artifacts/keys.ts';
 import { openBase } from '../../functions/base.ts';
 import { predict } from '../../functions/predict.ts';
-import { classification } from '../../functions/tasks/classification.ts';
+import { classification, classificationOptions } from '../../functions/tasks/classification.ts';
 import { cacheDir } from '../commands/command.ts';
 import { publishBenchAdapter } from './adapter.ts';
 import { openBenchBase } from './base.ts';
@@ -77,7 +77,7 @@ export async function benchHttp(): Promise<void> {
       adapter,
       task: classification,
       inputs: [{ text: texts[i % texts.length]! }],
-      options: {},
+      options: classificationOptions(adapter.manifest),
     }),
   );
   await base.engine.close();

@@ -12,9 +12,10 @@ import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { readAdapterDirectory, residentOf } from '../adapter-directory.ts';
 import type { ColumnOptions } from '../data/columns.ts';
+import { localPath } from '../data/remote.ts';
 import { encodeExample } from '../encode.ts';
 import { onnxEngine } from '../engines/onnx.ts';
-import { answer, type Evaluated } from '../evaluate.ts';
+import { answer, type Evaluated, scoreOf } from '../evaluate.ts';
 import { standIn } from '../forward-engine.ts';
 import { isRunDirectory, type RunManifest, readRunDirectory } from '../run-directory.ts';
 import { openRunEngine } from '../run-engine.ts';
@@ -28,6 +29,7 @@ import {
   shared,
   whole,
 } from './command.ts';
+import { columnOptions, type DataFlags, dataFlags } from './data-flags.ts';
 import { progressOf } from './progress.ts';
 
 export interface EvaluateOptions {
@@ -90,9 +92,13 @@ async function locate(store: Store, { adapter, tenant, threads }: EvaluateOption
 export async function evaluateAdapter(store: Store, options: EvaluateOptions, log: (line: string) => void) {
   const { manifest, load, engine } = await locate(store, options);
   const task = trainingTasks[manifest.task];
-  const split = await task.readSplit(options.data, options.columns);
+  const reading = manifest.task === 'classification' ? { problem: manifest.problem } : {};
+  const split = await task.readSplit(await localPath(options.data, cacheDir), {
+    ...options.columns,
+    ...reading,
+  });
   for (const { reason, count } of split.skipped) log(`skipped ${count}: ${reason}`);
-  task.checkKnown(split, manifest.labels, 'the adapter');
+  task.checkKnown(split, manifest, 'the adapter');
   const base = await openBase({ store, name: manifest.base.name, cacheDir, workers: options.threads });
   const progress = progressOf(log);
   let own: Engine | undefined;
@@ -104,9 +110,10 @@ export async function evaluateAdapter(store: Store, options: EvaluateOptions, lo
     for (const example of split.examples) encodeExample(task, example, context);
     const onProgress = (done: number, total: number) => progress.update(done, total, 'evaluating');
     const { examples } = split;
-    const outputs = await answer({ base: scored, adapter, task, examples, onProgress });
+    const evaluation = { base: scored, adapter, task, examples, onProgress };
+    const outputs = await answer(evaluation);
     await options.inspect?.({ base: scored, adapter, task, examples, outputs });
-    return { task: manifest.task, examples: examples.length, metrics: task.score(examples, outputs) };
+    return { task: manifest.task, examples: examples.length, metrics: scoreOf(evaluation, outputs) };
   } finally {
     progress.stop();
     await own?.close();
@@ -115,26 +122,27 @@ export async function evaluateAdapter(store: Store, options: EvaluateOptions, lo
 }
 
 export function evaluateCommand(program: Command): void {
-  shared(program.command('evaluate'))
+  dataFlags(shared(program.command('evaluate')))
     .description('score an adapter through the served path')
     .argument(
       '<adapter>',
       'directory of trainer train, or a reference (name, name@alias, name@sha256:...) with --tenant',
     )
-    .requiredOption('--data <path>', 'file, or directory whose test (else dev, else train) split is used')
+    .requiredOption(
+      '--data <path>',
+      'file, or directory whose test (else dev, else train) split is used; on disk or s3://bucket/key',
+    )
     .option('--tenant <tenant>', 'whose adapter the reference means')
     .option('--threads <n>', 'threads of one run', whole(1, 256), defaultThreads)
-    .option('--text-column <column>', 'classification: name or 1-based number')
-    .option('--label-column <column>', 'classification: name or 1-based number')
-    .option('--pair-column <column>', 'classification of pairs: column of the second text')
     .action(
       async (
         adapter: string,
-        flags: SharedOptions & ColumnOptions & { data: string; tenant?: string; threads: number },
+        flags: SharedOptions & DataFlags & { data: string; tenant?: string; threads: number },
       ) => {
         const output = outputOf(flags);
         const store = await openSharedStore(flags);
-        const result = await evaluateAdapter(store, { ...flags, adapter, columns: flags }, output.log);
+        const columns = await columnOptions(flags);
+        const result = await evaluateAdapter(store, { ...flags, adapter, columns }, output.log);
         const lines = Object.entries(result.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`);
         output.result(result, `${result.examples} examples`, ...lines);
       },

@@ -8,6 +8,7 @@ import { calibrationOf } from '../report/calibration.ts';
 import { readCurves } from '../report/curves.ts';
 import { type Inspection, inspect } from '../report/inspect.ts';
 import { defaultThreads, openSharedStore, outputOf, type SharedOptions, shared, whole } from './command.ts';
+import { columnOptions, type DataFlags, dataFlags } from './data-flags.ts';
 import { evaluateAdapter } from './evaluate.ts';
 
 export interface ReportOptions {
@@ -65,22 +66,20 @@ export async function report(store: Store, options: ReportOptions, log: (line: s
 const nameOf = (path: string) => basename(resolve(path));
 
 export function reportCommand(program: Command): void {
-  shared(program.command('report'))
+  dataFlags(shared(program.command('report')))
     .description('write one HTML page about a run: curves, confusions, calibration, worst examples')
     .argument('<run>', 'directory of trainer train')
     .option('--data <path>', 'file, or directory whose test (else dev, else train) split is scored for it')
     .option('--out <file>', 'the page (default: report.html in the run)')
     .option('--threads <n>', 'threads of one run', whole(1, 256), defaultThreads)
-    .option('--text-column <column>', 'classification: name or 1-based number')
-    .option('--label-column <column>', 'classification: name or 1-based number')
-    .option('--pair-column <column>', 'classification of pairs: column of the second text')
     .action(
       async (
         run: string,
-        flags: SharedOptions & ColumnOptions & { data?: string; out?: string; threads: number },
+        flags: SharedOptions & DataFlags & { data?: string; out?: string; threads: number },
       ) => {
         const output = outputOf(flags);
-        const options = { ...flags, run, columns: flags, out: flags.out ?? join(run, 'report.html') };
+        const columns = await columnOptions(flags);
+        const options = { ...flags, run, columns, out: flags.out ?? join(run, 'report.html') };
         const result = await report(await openSharedStore(flags), options, output.log);
         output.result(result, `${result.out}: ${Math.ceil(result.bytes / 1000)} kB`);
       },

@@ -1,11 +1,12 @@
 /** `train`: fine-tunes one adapter and leaves it in a directory. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
+import { type AdapterManifest, problems } from '../../functions/artifacts/manifests.ts';
 import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
+import type { Ratios } from '../data/holdout.ts';
 import type { Engine } from '../engines/engine.ts';
 import { onnxEngine } from '../engines/onnx.ts';
 import { methodNames, methodOf, methods, specOf } from '../methods/methods.ts';
@@ -23,11 +24,12 @@ import {
   shared,
   whole,
 } from './command.ts';
+import { columnOptions, type DataFlags, dataFlags, parseClassWeights, parseSplit } from './data-flags.ts';
 import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
 
-interface Flags extends SharedOptions, MethodOptions {
+interface Flags extends SharedOptions, MethodOptions, DataFlags {
   task: TaskName;
   data: string;
   evalData?: string;
@@ -56,9 +58,9 @@ interface Flags extends SharedOptions, MethodOptions {
   quantization: AdapterManifest['quantization'];
   seed: number;
   threads: number;
-  textColumn?: string;
-  labelColumn?: string;
-  pairColumn?: string;
+  split?: Ratios;
+  classWeights?: string;
+  labelSmoothing: number;
   logDir?: string;
 }
 
@@ -124,6 +126,7 @@ export const trainDefaults = {
   rDrop: 0,
   devices: 1,
   resume: false,
+  labelSmoothing: 0,
   seed: 1,
   method: specOf('lora', {}),
   precision: 'fp32',
@@ -157,10 +160,13 @@ function checkRDrop({ rDrop, task, dropout, attentionDropout }: Flags): void {
 
 export function trainCommand(program: Command): void {
   const d = trainDefaults;
-  methodOptions(shared(program.command('train')))
+  dataFlags(methodOptions(shared(program.command('train'))))
     .description('fine-tune an adapter on a frozen base, or the base itself')
     .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
-    .requiredOption('--data <path>', 'file, or directory with train and optional dev and test files')
+    .requiredOption(
+      '--data <path>',
+      'file, or directory with train and optional dev and test files; on disk or s3://bucket/key',
+    )
     .requiredOption('--base <name>', 'base in the store (see pull-base)')
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--eval-data <path>', 'dev file, instead of the directory’s own')
@@ -216,13 +222,31 @@ export function trainCommand(program: Command): void {
     .option('--threads <n>', 'threads of one step', whole(1, 256), d.threads)
     .option('--devices <n>', 'worker processes that share the batches of a step', whole(1, 64), d.devices)
     .option('--log-dir <directory>', 'write TensorBoard events there')
-    .option('--text-column <column>', 'classification: name or 1-based number')
-    .option('--label-column <column>', 'classification: name or 1-based number')
-    .option('--pair-column <column>', 'classification of pairs: column of the second text')
+    .option(
+      '--split <ratios>',
+      'hold out so much of train for dev, or for dev and test (0.1,0.1)',
+      parseSplit,
+    )
+    .addOption(
+      new Option(
+        '--problem <problem>',
+        'what classification learns (default multi-label where a cell has several labels, else single-label)',
+      ).choices(problems),
+    )
+    .option(
+      '--class-weights <weights>',
+      'balanced, or spam=3,ham=0.5, or a JSON file {"spam": 3, "ham": 0.5}; unnamed labels weigh 1',
+    )
+    .option(
+      '--label-smoothing <x>',
+      'share of a target that is spread over all classes',
+      real(0, 0.9),
+      d.labelSmoothing,
+    )
     .action(async (flags: Flags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { textColumn, labelColumn, pairColumn, maxGradNorm, ...told } = flags;
+      const { maxGradNorm, classWeights, ...told } = flags;
       const { dropout: hidden, attentionDropout: attention, ...rest } = told;
       checkRDrop(flags);
       checkPrecision(flags);
@@ -234,11 +258,8 @@ export function trainCommand(program: Command): void {
         learningRate: flags.learningRate ?? methodOf(method).learningRate,
         method,
         from,
-        columns: {
-          ...(textColumn === undefined ? {} : { textColumn }),
-          ...(labelColumn === undefined ? {} : { labelColumn }),
-          ...(pairColumn === undefined ? {} : { pairColumn }),
-        },
+        columns: await columnOptions(flags),
+        ...(classWeights === undefined ? {} : { classWeights: await parseClassWeights(classWeights) }),
         cacheDir,
       };
       const result = await trainWithProgress(store, options, output.log);

@@ -1,19 +1,27 @@
-/** Reads single-label text and text-pair classification from CSV, TSV, JSON and JSON Lines. */
-import { extname } from 'node:path';
+/** Reads text and text-pair classification and regression from CSV, TSV, JSON, JSON Lines and Parquet. */
 import { VeneerError } from '../../functions/error.ts';
 import { type ColumnOptions, type Columns, chooseColumns, fold } from './columns.ts';
 import type { ClassificationExample, Dataset, Skipped, Split } from './dataset.ts';
-import { type Reader, readDataset, readEvaluationSplit, readText } from './files.ts';
+import { type Reader, readDataset, readEvaluationSplit } from './files.ts';
 import { jsonType } from './json.ts';
 import { checkLabels } from './labels.ts';
-import { type Row, type TableFormat, tableFormats } from './table.ts';
+import { chooseReading, labelled, type Unlabelled } from './problem.ts';
+import { readTable, tableExtensions } from './read-table.ts';
+import type { Row } from './table.ts';
 
 /** Labels of dev and test are known to be among those of train. */
 export async function readClassification(
   path: string,
   options: ColumnOptions = {},
 ): Promise<Dataset<ClassificationExample>> {
-  const dataset = await readDataset(path, reader(options));
+  const { train, dev, test } = await readDataset(path, reader(options));
+  const { reading, note } = chooseReading(train.examples, options);
+  const dataset: Dataset<ClassificationExample> = {
+    train: labelled({ ...train, notes: [...(train.notes ?? []), `the problem is ${note}`] }, reading),
+    problem: reading.problem,
+  };
+  if (dev !== undefined) dataset.dev = labelled(dev, reading);
+  if (test !== undefined) dataset.test = labelled(test, reading);
   checkLabels(dataset);
   return dataset;
 }
@@ -23,34 +31,42 @@ export async function readClassificationSplit(
   path: string,
   options: ColumnOptions = {},
 ): Promise<Split<ClassificationExample>> {
-  return readEvaluationSplit(path, reader(options));
+  const split = await readEvaluationSplit(path, reader(options));
+  return labelled(split, chooseReading(split.examples, options).reading);
 }
 
-function reader(options: ColumnOptions): Reader<ClassificationExample> {
-  return { extensions: Object.keys(tableFormats), read: file => readFile(file, options) };
+function reader(options: ColumnOptions): Reader<Unlabelled> {
+  return { extensions: tableExtensions, read: file => readFile(file, options) };
 }
 
-async function readFile(file: string, options: ColumnOptions): Promise<Split<ClassificationExample>> {
-  const extension = extname(file).slice(1).toLowerCase();
-  if (!Object.hasOwn(tableFormats, extension))
-    throw new VeneerError(
-      'invalid_data',
-      `${file}: the extension must say the format: .${Object.keys(tableFormats).join(', .')}`,
-    );
-  const { text, digest } = await readText(file);
-  const table = tableFormats[extension as TableFormat](text, file);
+async function readFile(file: string, options: ColumnOptions): Promise<Split<Unlabelled>> {
+  const table = await readTable(file);
   if (table.rows.length === 0) throw new VeneerError('invalid_data', `${file}: no examples in it`);
   const columns = chooseColumns(table, options, file);
   const { rows, skipped } = leaveOutHeaders(table.rows.slice(columns.headerRows), columns);
-  return { examples: rows.map(row => example(row, columns)), skipped, digest, notes: [columns.note] };
+  const names = options.labelNames ?? table.classNames?.get(columns.names?.[columns.label] ?? '');
+  const reading: RowReading = { columns, names, mayBeEmpty: options.problem === 'multi-label' };
+  return {
+    examples: rows.map(row => example(row, reading)),
+    skipped,
+    digest: table.digest,
+    notes: [columns.note],
+  };
 }
 
-function example({ cells, where }: Row, columns: Columns): ClassificationExample {
+interface RowReading {
+  columns: Columns;
+  names: ColumnOptions['labelNames'];
+  /** Whether an empty label cell means "no label". */
+  mayBeEmpty: boolean;
+}
+
+function example({ cells, where }: Row, { columns, names, mayBeEmpty }: RowReading): Unlabelled {
   const text = textCell('text', columns.text);
-  const label = labelCell();
+  const cell = labelCell();
   return columns.pair === undefined
-    ? { text, label, where }
-    : { text, pair: textCell('pair', columns.pair), label, where };
+    ? { text, cell, names, where }
+    : { text, pair: textCell('pair', columns.pair), cell, names, where };
 
   function textCell(role: string, index: number): string {
     const value = cells[index];
@@ -60,13 +76,17 @@ function example({ cells, where }: Row, columns: Columns): ClassificationExample
     return value;
   }
 
-  function labelCell(): string {
+  function labelCell(): unknown {
     const value = cells[columns.label];
+    if (Array.isArray(value)) return value;
     if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
-      throw wrong('label', columns.label, value, 'one string or number');
-    const label = String(value).trim();
-    if (label === '') throw new VeneerError('invalid_data', `${where}: the label is empty: remove the row`);
-    return label;
+      throw wrong('label', columns.label, value, 'a string or number, or a list of them');
+    if (!mayBeEmpty && String(value).trim() === '')
+      throw new VeneerError(
+        'invalid_data',
+        `${where}: the label is empty: remove the row (or, where texts without a label are meant, say --problem multi-label)`,
+      );
+    return value;
   }
 
   function wrong(role: string, index: number, value: unknown, expected: string) {

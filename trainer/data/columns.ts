@@ -1,12 +1,20 @@
 /** Which column of a classification table is the text, the second text and the label: as named by the user, else guessed from the header. */
+import type { Problem } from '../../functions/artifacts/manifests.ts';
 import { VeneerError } from '../../functions/error.ts';
+import type { ClassNames } from './class-names.ts';
 import type { Table } from './table.ts';
 
-/** A column by name, or by number from 1 where the file has no header line. */
+/** Columns by name, or by number from 1 where the file has no header line; and how the label column reads. */
 export interface ColumnOptions {
   textColumn?: string;
   labelColumn?: string;
   pairColumn?: string;
+  /** What stands between the labels of one cell. */
+  labelSeparator?: string;
+  /** What labels given by number stand for. */
+  labelNames?: ClassNames;
+  /** What classification learns; left out: read off the labels (problem.ts). */
+  problem?: Problem;
 }
 
 /** Indexes into a row's cells. */
@@ -35,7 +43,7 @@ const pairNames = [
 const textNames = 'text sentence sentence1 question utterance query content review message sms tweet'.split(
   ' ',
 );
-const labelNames = 'label category intent class target topic'.split(' ');
+const labelNames = 'label labels category intent class target topic score'.split(' ');
 
 const optionNames = { text: '--text-column', label: '--label-column', pair: '--pair-column' } as const;
 type Role = keyof typeof optionNames;
@@ -106,6 +114,26 @@ export function chooseColumns(table: Table, options: ColumnOptions, file: string
   }
 }
 
+/** The one column of lists that is meant, by its name or one of the usual ones. */
+export function listColumn(
+  names: readonly string[],
+  {
+    file,
+    role,
+    name,
+    usual,
+  }: { file: string; role: Role; name: string | undefined; usual: readonly string[] },
+): number {
+  const found = name === undefined ? usual.find(each => names.includes(each)) : name;
+  if (found !== undefined && names.includes(found)) return names.indexOf(found);
+  throw new VeneerError(
+    'invalid_data',
+    name === undefined
+      ? `${file}: no column is recognised as the ${role}: ${listed(names)}; name it with ${optionNames[role]}`
+      : `${file}: no column ${JSON.stringify(name)}: ${listed(names)}`,
+  );
+}
+
 function guess(folded: string[]): { text?: number; pair?: number; label?: number } {
   const at = (name: string | undefined) =>
     name === undefined || !folded.includes(name) ? undefined : folded.indexOf(name);
@@ -124,7 +152,7 @@ export function fold(name: string): string {
   return name.trim().toLowerCase();
 }
 
-function listed(names: string[]): string {
+function listed(names: readonly string[]): string {
   const short = names
     .slice(0, 20)
     .map(name => JSON.stringify(name.length > 40 ? `${name.slice(0, 40)}…` : name));

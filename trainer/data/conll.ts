@@ -3,32 +3,12 @@
  * Columns are separated by tabs where the line has one (a word may then contain spaces), else by spaces.
  */
 import { VeneerError } from '../../functions/error.ts';
-import type { Dataset, LabelingExample, Split } from './dataset.ts';
-import { type Reader, readDataset, readEvaluationSplit, readText, splitLines } from './files.ts';
-import { checkEntityTypes } from './labels.ts';
-import { isTag, type TaggedSentence, toIob2 } from './tags.ts';
+import { splitLines } from './files.ts';
+import { isTag, type TaggedSentence } from './tags.ts';
 
-/** Tags are IOB2, and the entity types of dev and test are known to be among those of train. */
-export async function readLabeling(path: string): Promise<Dataset<LabelingExample>> {
-  const dataset = await readDataset(path, reader);
-  checkEntityTypes(dataset);
-  return dataset;
-}
+export const conllExtensions = ['conll', 'txt'];
 
-/** The split that `evaluate` scores; its types are checked against the adapter's by the caller (labels.ts). */
-export async function readLabelingSplit(path: string): Promise<Split<LabelingExample>> {
-  return readEvaluationSplit(path, reader);
-}
-
-const reader: Reader<LabelingExample> = { extensions: ['conll', 'txt'], read: readFile };
-
-async function readFile(file: string): Promise<Split<LabelingExample>> {
-  const { text, digest } = await readText(file);
-  const { examples, note } = toIob2(parseSentences(text, file), file);
-  return { examples, skipped: [], digest, notes: [note] };
-}
-
-function parseSentences(text: string, file: string): TaggedSentence[] {
+export function parseConll(text: string, file: string): TaggedSentence[] {
   const sentences: TaggedSentence[] = [];
   let current: TaggedSentence | undefined;
   const lines = splitLines(text).map(line => line.replace(/[ \t]+$/, ''));
@@ -43,7 +23,7 @@ function parseSentences(text: string, file: string): TaggedSentence[] {
     if (current === undefined && isComment(line, columns, width)) continue;
     const { word, tag } = parseWord(columns, width, `${file}:${index + 1}`);
     if (current === undefined) {
-      current = { words: [], tags: [], line: index + 1 };
+      current = { words: [], tags: [], where: `${file}:${index + 1}` };
       sentences.push(current);
     }
     current.words.push(word);

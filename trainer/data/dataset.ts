@@ -1,4 +1,5 @@
 /** What the readers make of a file: examples of one task, each with where it came from. Knows nothing of models. */
+import type { Problem } from '../../functions/artifacts/manifests.ts';
 
 /** `file:line` of the record's first line, or `file:<JSON path>` in a JSON document; for messages. */
 export type Where = string;
@@ -7,7 +8,10 @@ export interface ClassificationExample {
   text: string;
   /** Second sentence of a sentence-pair task. */
   pair?: string;
-  label: string;
+  /** One in single-label, any number in multi-label, `LABEL_0` in regression. */
+  labels: string[];
+  /** Regression: what is predicted. */
+  value?: number;
   where: Where;
 }
 
@@ -16,6 +20,8 @@ export interface LabelingExample {
   /** One IOB2 tag a word (`O`, `B-<type>`, `I-<type>`). */
   tags: string[];
   where: Where;
+  /** The words are a list in one record; left out: they stand on lines of their own from `where` on. */
+  inRecord?: true;
 }
 
 export interface QuestionExample {
@@ -47,4 +53,12 @@ export interface Dataset<Example> {
   train: Split<Example>;
   dev?: Split<Example>;
   test?: Split<Example>;
+  /** Of classification. */
+  problem?: Problem;
+}
+
+/** Where a word of a sentence is. */
+export function wordPlace({ where, inRecord }: Pick<LabelingExample, 'where' | 'inRecord'>, word: number) {
+  if (inRecord) return `${where}, word ${word + 1}`;
+  return where.replace(/\d+$/, line => String(Number(line) + word));
 }

@@ -9,6 +9,7 @@ import { sha256 } from '../../functions/artifacts/digest.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Dataset, Split } from './dataset.ts';
 
+/** Also with the ending of a Hugging Face data set's only part, `train-00000-of-00001`. */
 const stems = { train: ['train'], dev: ['dev', 'validation', 'valid'], test: ['test'] } as const;
 export type SplitName = keyof typeof stems;
 
@@ -34,7 +35,9 @@ export async function findSplits(path: string, extensions: readonly string[]): P
   const names = new Set(entries.filter(entry => !entry.isDirectory()).map(entry => entry.name));
   const splits: Splits<string> = {};
   for (const split of Object.keys(stems) as SplitName[]) {
-    const candidates = stems[split].flatMap(stem => extensions.map(extension => `${stem}.${extension}`));
+    const candidates = stems[split].flatMap(stem =>
+      [stem, `${stem}-00000-of-00001`].flatMap(name => extensions.map(extension => `${name}.${extension}`)),
+    );
     const [first, second] = candidates.filter(name => names.has(name));
     if (second !== undefined)
       throw new VeneerError(
@@ -80,9 +83,14 @@ async function readExamples<Example>(file: string, reader: Reader<Example>): Pro
   return split;
 }
 
+export async function readBytes(file: string): Promise<{ bytes: Buffer; digest: string }> {
+  const bytes = await readFile(file).catch(cause => Promise.reject(unreadable(file, cause)));
+  return { bytes, digest: sha256(bytes) };
+}
+
 /** The file's text without byte order mark, and the digest of its bytes. UTF-8 or an error, never a replacement character. */
 export async function readText(file: string): Promise<{ text: string; digest: string }> {
-  const bytes = await readFile(file).catch(cause => Promise.reject(unreadable(file, cause)));
+  const { bytes, digest } = await readBytes(file);
   if (bytes.length > constants.MAX_STRING_LENGTH)
     throw new VeneerError(
       'invalid_data',
@@ -93,7 +101,7 @@ export async function readText(file: string): Promise<{ text: string; digest: st
       'invalid_data',
       `${file}:${firstLineNotUtf8(bytes)}: not UTF-8: save the file as UTF-8`,
     );
-  return { text: new TextDecoder('utf-8').decode(bytes), digest: sha256(bytes) };
+  return { text: new TextDecoder('utf-8').decode(bytes), digest };
 }
 
 /** Lines of a text; a carriage return before the newline belongs to the line's end. */

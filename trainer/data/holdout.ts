@@ -1,12 +1,18 @@
 /** Holds out a dev split where the data set has none: a function of examples, ratio and seed alone, on any machine. */
 import { sha256 } from '../../functions/artifacts/digest.ts';
 import { VeneerError } from '../../functions/error.ts';
-import type { ClassificationExample, LabelingExample, QuestionExample } from './dataset.ts';
+import type { ClassificationExample, Dataset, LabelingExample, QuestionExample, Split } from './dataset.ts';
 import { entityType } from './labels.ts';
 
-type Example = ClassificationExample | LabelingExample | QuestionExample;
+export type Example = ClassificationExample | LabelingExample | QuestionExample;
 
-/** `content`: examples with the same one stay together, so that nothing in dev was trained on. */
+/** What must not be on both sides of a split: the text or pair, the sentence, the passage. */
+export function contentOf(example: Example): string {
+  if ('labels' in example) return JSON.stringify([example.text, example.pair]);
+  return 'tags' in example ? JSON.stringify(example.words) : example.context;
+}
+
+/** `content`: examples with the same one stay together whatever their labels, so that nothing in dev was trained on. */
 interface Facts {
   content: string;
   stratum: string;
@@ -15,24 +21,51 @@ interface Facts {
 }
 
 function factsOf(example: Example): Facts {
-  if ('label' in example)
-    return {
-      content: JSON.stringify([example.text, example.pair]),
-      stratum: example.label,
-      kinds: [example.label],
-    };
-  if ('tags' in example)
-    return {
-      content: JSON.stringify(example.words),
-      stratum: '',
-      kinds: [...new Set(example.tags.flatMap(tag => entityType(tag) ?? []))],
-    };
-  return { content: example.context, stratum: '', kinds: [] };
+  const content = contentOf(example);
+  if ('labels' in example)
+    return { content, stratum: example.labels.length === 1 ? example.labels[0]! : '', kinds: example.labels };
+  if (!('tags' in example)) return { content, stratum: '', kinds: [] };
+  return {
+    content,
+    stratum: '',
+    kinds: [...new Set(example.tags.flatMap(tag => entityType(tag) ?? []))],
+  };
+}
+
+/** Shares of all examples. */
+export interface Ratios {
+  dev: number;
+  test?: number;
+}
+
+/** @throws VeneerError `usage` where the data set has a file for what would be held out. */
+export function holdOut<E extends Example>(
+  dataset: Dataset<E>,
+  { dev: devRatio, test: testRatio }: Ratios,
+  seed: number,
+): Dataset<E> {
+  for (const name of ['dev', ...(testRatio === undefined ? [] : ['test'])] as const)
+    if (dataset[name as 'dev' | 'test'] !== undefined)
+      throw new VeneerError(
+        'usage',
+        `--split: the data set has a ${name} split of its own: leave --split out`,
+      );
+  const { examples, ...rest } = dataset.train;
+  const part = (taken: E[]): Split<E> => ({ examples: taken, skipped: [], digest: rest.digest });
+  const held = testRatio === undefined ? undefined : splitOff(examples, testRatio, seed);
+  const left = held?.train ?? examples;
+  const { train, dev } = splitOff(left, devRatio / (1 - (testRatio ?? 0)), seed);
+  return {
+    ...dataset,
+    train: { ...rest, examples: train },
+    dev: part(dev),
+    ...(held ? { test: part(held.dev) } : {}),
+  };
 }
 
 /**
- * About `ratio` of the examples go to dev, in file order: of each label alike for classification (every label and entity
- * type stays in train), whole contexts for question answering.
+ * About `ratio` of the examples go to dev, in file order: of each label alike where an example has one, whole contexts for
+ * question answering. Every label and entity type stays in train.
  */
 export function splitOff<E extends Example>(
   examples: readonly E[],
@@ -43,9 +76,10 @@ export function splitOff<E extends Example>(
     throw new VeneerError('usage', `a dev ratio of ${ratio}: it must be between 0 and 1`);
   const facts = examples.map(factsOf);
   const groups = new Map<string, number[]>();
-  for (const [index, { stratum, content }] of facts.entries()) {
-    const key = JSON.stringify([stratum, content]);
-    groups.set(key, [...(groups.get(key) ?? []), index]);
+  for (const [index, { content }] of facts.entries()) {
+    const members = groups.get(content);
+    if (members) members.push(index);
+    else groups.set(content, [index]);
   }
   const shuffled = [...groups]
     .map(([key, members]) => ({ members, order: sha256(`${seed} ${key}`) }))
@@ -62,9 +96,9 @@ export function splitOff<E extends Example>(
     return true;
   };
   for (const { members } of shuffled) {
-    const { stratum } = facts[members[0]!]!;
-    const quota = quotas.get(stratum)!;
-    if (members.length <= quota && take(members)) quotas.set(stratum, quota - members.length);
+    const shares = [...tally(members.map(index => facts[index]!.stratum))];
+    if (shares.every(([stratum, size]) => size <= quotas.get(stratum)!) && take(members))
+      for (const [stratum, size] of shares) quotas.set(stratum, quotas.get(stratum)! - size);
   }
   // Every group was larger than its quota: the smallest that can go.
   if (held.size === 0)

@@ -1,9 +1,15 @@
-/** Reads extractive question answering from SQuAD JSON, v1.1 and v2.0. */
+/**
+ * Reads extractive question answering: SQuAD JSON, v1.1 and v2.0, and flat records as Hugging Face's data sets have them (JSON,
+ * JSON Lines, Parquet: context, question, answers {text, answer_start}).
+ */
+import { extname } from 'node:path';
 import * as z from 'zod';
 import { VeneerError } from '../../functions/error.ts';
 import type { Dataset, QuestionExample, Skipped, Split } from './dataset.ts';
 import { type Reader, readDataset, readEvaluationSplit, readText } from './files.ts';
 import { parseJson } from './json.ts';
+import { readTable } from './read-table.ts';
+import { arrayTable, type Table } from './table.ts';
 
 const Question = z.object({
   id: z.union([z.string(), z.number()]).transform(String),
@@ -11,6 +17,22 @@ const Question = z.object({
   answers: z.array(z.object({ text: z.string(), answer_start: z.number().int() })).optional(),
   is_impossible: z.boolean().optional(),
 });
+/** Answers as columns, or one by one. */
+const Answers = z.union([
+  z
+    .object({ text: z.array(z.string()), answer_start: z.array(z.number().int()) })
+    .refine(
+      ({ text, answer_start }) => text.length === answer_start.length,
+      'text and answer_start differ in length',
+    )
+    .transform(({ text, answer_start }) =>
+      text.map((each, i) => ({ text: each, answer_start: answer_start[i]! })),
+    ),
+  Question.shape.answers.unwrap(),
+]);
+const FlatQuestion = Question.extend({ context: z.string(), answers: Answers.optional() }).transform(
+  ({ context, ...qa }) => ({ context, qa }),
+);
 const Paragraph = z.object({ context: z.string(), qas: z.array(Question) });
 const Document = z.object({ data: z.array(z.object({ paragraphs: z.array(Paragraph) })) });
 
@@ -23,11 +45,28 @@ export async function readQuestionsSplit(path: string): Promise<Split<QuestionEx
   return readEvaluationSplit(path, reader);
 }
 
-const reader: Reader<QuestionExample> = { extensions: ['json'], read: readFile };
+const reader: Reader<QuestionExample> = { extensions: ['json', 'jsonl', 'parquet'], read: readFile };
+
+/** A question with the text it is asked of, not yet checked. */
+interface Asked {
+  context: string;
+  qa: z.infer<typeof Question>;
+  where: string;
+}
 
 async function readFile(file: string): Promise<Split<QuestionExample>> {
+  if (extname(file).toLowerCase() !== '.json') {
+    const table = await readTable(file);
+    return { ...checked(flat(table)), digest: table.digest };
+  }
   const { text, digest } = await readText(file);
-  const parsed = Document.safeParse(parseJson(text, file));
+  const document = parseJson(text, file);
+  const asked = Array.isArray(document) ? flat(arrayTable(document, file)) : nested(document, file);
+  return { ...checked(asked), digest };
+}
+
+function nested(document: unknown, file: string): Asked[] {
+  const parsed = Document.safeParse(document);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     throw new VeneerError(
@@ -35,6 +74,31 @@ async function readFile(file: string): Promise<Split<QuestionExample>> {
       `${file}:${jsonPath(issue.path)}: not of SQuAD's form: ${issue.message}`,
     );
   }
+  return parsed.data.data.flatMap(({ paragraphs }, article) =>
+    paragraphs.flatMap(({ context, qas }, paragraph) =>
+      qas.map((qa, index) => ({
+        context,
+        qa,
+        where: `${file}:${jsonPath(['data', article, 'paragraphs', paragraph, 'qas', index])}`,
+      })),
+    ),
+  );
+}
+
+function flat({ names = [], rows }: Table): Asked[] {
+  return rows.map(({ cells, where }) => {
+    const fields = Object.fromEntries(names.map((name, i) => [name, cells[i] ?? undefined]));
+    const parsed = FlatQuestion.safeParse({ ...fields, id: fields.id ?? where });
+    if (parsed.success) return { ...parsed.data, where };
+    const issue = parsed.error.issues[0]!;
+    throw new VeneerError(
+      'invalid_data',
+      `${where}: ${jsonPath(issue.path)}: not a question as SQuAD's flat records have it: ${issue.message}`,
+    );
+  });
+}
+
+function checked(asked: readonly Asked[]): Pick<Split<QuestionExample>, 'examples' | 'skipped'> {
   const examples: QuestionExample[] = [];
   const misplaced: Skipped = {
     reason: 'the answer is not at its answer_start in the context',
@@ -43,31 +107,28 @@ async function readFile(file: string): Promise<Split<QuestionExample>> {
   };
   const empty: Skipped = { reason: 'the question or its context is empty', count: 0, where: [] };
   const dropped: Skipped = { reason: 'no answer of the question is where it says', count: 0, where: [] };
-  for (const [article, { paragraphs }] of parsed.data.data.entries()) {
-    for (const [paragraph, { context, qas }] of paragraphs.entries()) {
-      const offset = offsetsIn(context);
-      for (const [index, qa] of qas.entries()) {
-        const where = `${file}:${jsonPath(['data', article, 'paragraphs', paragraph, 'qas', index])}`;
-        if (qa.answers === undefined && qa.is_impossible !== true)
-          throw new VeneerError(
-            'invalid_data',
-            `${where}.answers: not there: an unanswerable question has [] or is_impossible true`,
-          );
-        if (qa.question.trim() === '' || context.trim() === '') {
-          count(empty, where);
-          continue;
-        }
-        const stated = qa.is_impossible === true ? [] : (qa.answers ?? []);
-        const answers = stated
-          .map(({ text, answer_start }) => ({ text, start: offset(answer_start) }))
-          .filter(({ text, start }) => text.trim() !== '' && start >= 0 && context.startsWith(text, start));
-        for (let i = answers.length; i < stated.length; i++) count(misplaced, where);
-        if (stated.length > 0 && answers.length === 0) count(dropped, where);
-        else examples.push({ id: qa.id, question: qa.question, context, answers, where });
-      }
+  const offsets = new Map<string, (codePoint: number) => number>();
+  for (const { context, qa, where } of asked) {
+    const offset = offsets.get(context) ?? offsetsIn(context);
+    offsets.set(context, offset);
+    if (qa.answers === undefined && qa.is_impossible !== true)
+      throw new VeneerError(
+        'invalid_data',
+        `${where}.answers: not there: an unanswerable question has [] or is_impossible true`,
+      );
+    if (qa.question.trim() === '' || context.trim() === '') {
+      count(empty, where);
+      continue;
     }
+    const stated = qa.is_impossible === true ? [] : (qa.answers ?? []);
+    const answers = stated
+      .map(({ text, answer_start }) => ({ text, start: offset(answer_start) }))
+      .filter(({ text, start }) => text.trim() !== '' && start >= 0 && context.startsWith(text, start));
+    for (let i = answers.length; i < stated.length; i++) count(misplaced, where);
+    if (stated.length > 0 && answers.length === 0) count(dropped, where);
+    else examples.push({ id: qa.id, question: qa.question, context, answers, where });
   }
-  return { examples, skipped: [empty, misplaced, dropped].filter(({ count }) => count > 0), digest };
+  return { examples, skipped: [empty, misplaced, dropped].filter(({ count }) => count > 0) };
 }
 
 function count(skipped: Skipped, where: string) {

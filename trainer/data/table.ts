@@ -1,6 +1,7 @@
 /** CSV, TSV, JSON and JSON Lines as one thing: rows of cells with where each came from. Knows nothing of what a cell means. */
 import { type CsvError, parse } from 'csv-parse/sync';
 import { VeneerError } from '../../functions/error.ts';
+import type { ClassNames } from './class-names.ts';
 import type { Where } from './dataset.ts';
 import { splitLines } from './files.ts';
 import { jsonType, parseJson } from './json.ts';
@@ -12,11 +13,14 @@ export interface Row {
 }
 
 export interface Table {
-  /** Column names where the format has them (the keys of the first JSON object); else the first row may be a header. */
+  /** Column names where the format has them (the keys of all JSON objects); else the first row may be a header. */
   names?: string[];
   rows: Row[];
+  /** By column: what its numbers stand for, where the file says so. */
+  classNames?: ReadonlyMap<string, ClassNames>;
 }
 
+/** Of text formats. */
 export const tableFormats = { csv: csvTable, tsv: tsvTable, json: jsonTable, jsonl: jsonlTable } as const;
 export type TableFormat = keyof typeof tableFormats;
 
@@ -71,7 +75,10 @@ function sameWidth(rows: Row[]): Table {
 }
 
 function jsonTable(text: string, file: string): Table {
-  const value = parseJson(text, file);
+  return arrayTable(parseJson(text, file), file);
+}
+
+export function arrayTable(value: unknown, file: string): Table {
   if (!Array.isArray(value))
     throw new VeneerError(
       'invalid_data',
@@ -95,7 +102,7 @@ function objectTable(values: { value: unknown; where: Where }[]): Table {
       throw new VeneerError('invalid_data', `${where}: ${jsonType(value)} where an object is expected`);
     return { fields: new Map(Object.entries(value)), where };
   });
-  const names = [...(objects[0]?.fields.keys() ?? [])];
+  const names = [...new Set(objects.flatMap(({ fields }) => [...fields.keys()]))];
   return {
     names,
     rows: objects.map(({ fields, where }) => ({ cells: names.map(name => fields.get(name)), where })),

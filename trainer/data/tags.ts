@@ -8,17 +8,13 @@
  * fault outside IOB1: annotated data in the wild has it, so it is counted and told rather than refused.
  */
 import { VeneerError } from '../../functions/error.ts';
-import type { LabelingExample } from './dataset.ts';
+import { type LabelingExample, wordPlace } from './dataset.ts';
 
 const schemes = { IOB: 'BI', BMES: 'BMES', BIOES: 'BIES', BILOU: 'BILU' } as const;
 type Scheme = keyof typeof schemes;
 
-/** A sentence as it stands in the file: its words are on consecutive lines from `line` on. */
-export interface TaggedSentence {
-  words: string[];
-  tags: string[];
-  line: number;
-}
+/** A sentence as it stands in the file, its tags in the file's own scheme. */
+export type TaggedSentence = LabelingExample;
 
 /** Whether some scheme has the tag: `O`, or a known prefix, a dash and a type. */
 export function isTag(tag: string): boolean {
@@ -29,13 +25,13 @@ export function toIob2(
   sentences: TaggedSentence[],
   file: string,
 ): { examples: LabelingExample[]; note: string } {
-  const scheme = schemeOf(sentences, file);
+  const scheme = schemeOf(sentences);
   let starts = 0;
   let orphans = 0;
   let firstOrphan = '';
-  const examples = sentences.map(({ words, tags, line }) => {
+  const examples = sentences.map(sentence => {
     let open = '';
-    const converted = tags.map((tag, index) => {
+    const converted = sentence.tags.map((tag, index) => {
       const prefix = tag.charAt(0);
       const type = tag.slice(2);
       const previous = open;
@@ -43,11 +39,11 @@ export function toIob2(
       if (prefix === 'O') return 'O';
       const inside = 'IMEL'.includes(prefix);
       if (inside && previous === type) return `I-${type}`;
-      if (inside && orphans++ === 0) firstOrphan = `${file}:${line + index}: ${tag}`;
+      if (inside && orphans++ === 0) firstOrphan = `${wordPlace(sentence, index)}: ${tag}`;
       if (prefix === 'B' && previous !== type) starts++;
       return `B-${type}`;
     });
-    return { words, tags: converted, where: `${file}:${line}` };
+    return { ...sentence, tags: converted };
   });
   const isIob1 = scheme === 'IOB' && orphans > 0 && starts === 0;
   const name = scheme === 'IOB' ? (isIob1 ? 'IOB1' : 'IOB2') : scheme;
@@ -57,11 +53,11 @@ export function toIob2(
   return { examples, note: `${file}: tags are ${name}${conversion}${faults}` };
 }
 
-function schemeOf(sentences: TaggedSentence[], file: string): Scheme {
+function schemeOf(sentences: TaggedSentence[]): Scheme {
   const seen = new Set<string>();
   let found: Scheme | undefined = 'IOB';
-  for (const { tags, line } of sentences) {
-    for (const [index, tag] of tags.entries()) {
+  for (const sentence of sentences) {
+    for (const [index, tag] of sentence.tags.entries()) {
       const prefix = tag.charAt(0);
       if (prefix === 'O' || seen.has(prefix)) continue;
       const before = [...seen].join(', ');
@@ -72,7 +68,7 @@ function schemeOf(sentences: TaggedSentence[], file: string): Scheme {
       if (found === undefined)
         throw new VeneerError(
           'invalid_data',
-          `${file}:${line + index}: ${JSON.stringify(tag)} does not go with the prefixes ${before} before it: no scheme of IOB1, IOB2, BMES, BIOES, BILOU has all of them`,
+          `${wordPlace(sentence, index)}: ${JSON.stringify(tag)} does not go with the prefixes ${before} before it: no scheme of IOB1, IOB2, BMES, BIOES, BILOU has all of them`,
         );
     }
   }

@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import * as z from 'zod';
-import { Head } from '../../functions/artifacts/manifests.ts';
+import { Head, type Problem } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { readText, splitLines } from '../data/files.ts';
@@ -16,10 +16,22 @@ export const ExportedFields = z.object({
   maxLength: z.int().optional(),
   stride: z.int().optional(),
   unanswerable: z.boolean().optional(),
+  threshold: z.number().optional(),
 });
 export type ExportedFields = z.infer<typeof ExportedFields>;
 
+/** Transformers' names. */
+export const problemTypes = {
+  'single-label': 'single_label_classification',
+  'multi-label': 'multi_label_classification',
+  regression: 'regression',
+} as const satisfies Record<Problem, string>;
+
 const ModelConfig = z.object({
+  problem_type: z
+    .enum(Object.values(problemTypes) as [string, ...string[]])
+    .nullish()
+    .transform(type => (Object.keys(problemTypes) as Problem[]).find(name => problemTypes[name] === type)),
   id2label: z.record(z.string(), z.string()).optional(),
   veneer: ExportedFields.optional(),
 });
@@ -31,7 +43,7 @@ export async function readModelConfig(path: string): Promise<ModelConfig> {
     () => true,
     () => false,
   );
-  if (!isThere) return {};
+  if (!isThere) return { problem_type: undefined };
   const parsed = ModelConfig.safeParse(parseJson((await readText(path)).text, path));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

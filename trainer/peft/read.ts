@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { writeAdapter } from '../../functions/artifacts/adapter.ts';
 import { baseFile, readBase } from '../../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
-import { AdapterManifest, type BaseManifest } from '../../functions/artifacts/manifests.ts';
+import { AdapterManifest, type BaseManifest, type Problem } from '../../functions/artifacts/manifests.ts';
 import { familyNames } from '../../functions/artifacts/modules.ts';
+import type { TaskName } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import type { AdapterDirectory } from '../adapter-directory.ts';
@@ -15,7 +16,7 @@ import { trainingTasks } from '../tasks/tasks.ts';
 import { readWeight, readWeightsFile } from '../weights.ts';
 import { windowOptions } from '../window-options.ts';
 import { peftFiles, readPeftConfig } from './config.ts';
-import { peftLabels, readModelConfig } from './model-config.ts';
+import { type ModelConfig, peftLabels, readModelConfig } from './model-config.ts';
 import { headModules, importedHead } from './task-models.ts';
 import { openPeftTensors, takeHead, takeLora } from './tensors.ts';
 
@@ -91,6 +92,7 @@ export async function readPeftDirectory(
   const manifest: AdapterManifest = {
     formatVersion: 1,
     task: peft.task,
+    problem: problemOf(peft.task, model, count),
     labels: await peftLabels(
       { task: peft.task, count, labelsFile: options.labels, config: model, configPath: paths.model },
       log,
@@ -103,6 +105,7 @@ export async function readPeftDirectory(
     ),
     lora: { rank: peft.rank, alpha: peft.alpha, targetModules: lora.modules },
     head,
+    ...(model.veneer?.threshold === undefined ? {} : { threshold: model.veneer.threshold }),
     unanswerable:
       peft.task === 'question-answering' && (options.unanswerable ?? model.veneer?.unanswerable ?? false),
     quantization: options.quantization,
@@ -120,6 +123,12 @@ export async function readPeftDirectory(
     throw new VeneerError('invalid_artifact', `${directory}: ${issue?.path.join('.')}: ${issue?.message}`);
   }
   return { manifest, manifestBytes: canonicalJson(manifest), files: { 'adapter.safetensors': bytes } };
+}
+
+/** As transformers: one output without a problem_type is a regression. */
+function problemOf(task: TaskName, { problem_type }: ModelConfig, outputs: number): Problem {
+  if (task !== 'classification') return 'single-label';
+  return problem_type ?? (outputs === 1 ? 'regression' : 'single-label');
 }
 
 async function readTensorsFile(directory: string): Promise<Uint8Array> {

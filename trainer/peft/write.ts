@@ -7,7 +7,7 @@ import { writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { catalog } from '../base/catalog.ts';
 import { familyOf } from '../models/families.ts';
 import { peftFiles, taskTypes } from './config.ts';
-import type { ExportedFields } from './model-config.ts';
+import { type ExportedFields, problemTypes } from './model-config.ts';
 import { readmeOf } from './readme.ts';
 import { exportedModels, modelClass, type TaskModels } from './task-models.ts';
 
@@ -25,15 +25,19 @@ export function peftExport(
 ): PeftExport {
   const { family } = base.config;
   const models = exportedModels(family);
-  const { task, head, labels, maxLength, stride, unanswerable } = manifest;
+  const { task, problem, head, labels, maxLength, stride, unanswerable, threshold } = manifest;
   const model = modelClass(models, task);
   const source = hubName(base);
   const headNote = headNoteOf(head, model);
-  const veneer: ExportedFields = { head, maxLength, stride, unanswerable };
+  const veneer: ExportedFields = {
+    ...{ head, maxLength, stride, unanswerable },
+    ...(threshold === undefined ? {} : { threshold }),
+  };
   const modelConfig = {
     ...familyOf(family).writeConfig(base.config),
     architectures: [model],
     id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
+    ...(task === 'classification' ? { problem_type: problemTypes[problem] } : {}),
     label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
     veneer,
   };

@@ -29,14 +29,20 @@ export interface Comparison {
 
 /** @throws VeneerError `usage` where the runs are of different tasks. */
 export function compareRuns(runs: readonly ComparedRun[]): Comparison {
-  const { task } = runs[0]!.manifest;
+  const { task, problem } = runs[0]!.manifest;
   const other = runs.find(({ manifest }) => manifest.task !== task);
   if (other)
     throw new VeneerError(
       'usage',
       `${runs[0]!.name} is ${task}, ${other.name} is ${other.manifest.task}: compare runs of one task`,
     );
-  const { mainMetric } = trainingTasks[task];
+  const unlike = runs.find(({ manifest }) => manifest.problem !== problem);
+  if (unlike)
+    throw new VeneerError(
+      'usage',
+      `${runs[0]!.name} is ${problem}, ${unlike.name} is ${unlike.manifest.problem}: compare runs of one problem`,
+    );
+  const mainMetric = trainingTasks[task].mainMetric(problem);
   return { task, mainMetric, options: differing(runs), results: resultsOf(runs, mainMetric) };
 }
 

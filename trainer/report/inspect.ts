@@ -21,16 +21,19 @@ const inspectors: Record<TaskName, (evaluated: Evaluated) => Promise<Findings | 
   classification: async evaluated => {
     const examples = evaluated.examples as readonly ClassificationExample[];
     // Sets of labels and numbers are not confused with each other one by one.
-    if (!examples.every(({ label }) => typeof label === 'string')) return undefined;
+    if (evaluated.adapter.manifest.problem !== 'single-label') return undefined;
     const ask = async (questions: readonly ClassificationExample[]) =>
-      (await answer({ ...evaluated, examples: questions })) as ClassificationOutput[];
-    return classificationFindings(examples, evaluated.outputs as readonly ClassificationOutput[], ask);
+      rankedOf(await answer({ ...evaluated, examples: questions }));
+    return classificationFindings(examples, rankedOf(evaluated.outputs), ask);
   },
   'sequence-labeling': async ({ examples, outputs }) =>
     entityFindings(examples as readonly LabelingExample[], outputs as readonly LabelingOutput[]),
   'question-answering': async ({ examples, outputs }) =>
     questionFindings(examples as readonly QuestionExample[], outputs as readonly Answer[][]),
 };
+
+const rankedOf = (outputs: readonly unknown[]) =>
+  (outputs as readonly ClassificationOutput[]).map(({ ranked }) => ranked);
 
 export async function inspect(evaluated: Evaluated): Promise<Inspection> {
   const { base, adapter, task, examples } = evaluated;

@@ -60,8 +60,8 @@ function scoredOn(manifest: AdapterManifest, evaluation: Evaluation | undefined)
 }
 
 /** The main metric first. Over all single labels micro F1 is accuracy, and is not said twice. */
-function headline({ task }: AdapterManifest, metrics: Metrics): { name: string; value: string }[] {
-  const { mainMetric } = trainingTasks[task];
+function headline({ task, problem }: AdapterManifest, metrics: Metrics): { name: string; value: string }[] {
+  const mainMetric = trainingTasks[task].mainMetric(problem);
   const shown = Object.entries(metrics).filter(
     ([name, value]) => name === mainMetric || !(name === 'f1_micro' && value === metrics.accuracy),
   );

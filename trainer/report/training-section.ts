@@ -33,8 +33,8 @@ ${evaluations.length > 0 && evaluationsTable(curves, task)}`;
 
 /** The main metric at every evaluation. */
 function scoreChart(manifest: AdapterManifest, { unit, evaluations }: Curves): Html | false {
-  const { task } = manifest;
-  const { mainMetric } = trainingTasks[task];
+  const { task, problem } = manifest;
+  const mainMetric = trainingTasks[task].mainMetric(problem);
   const scores = evaluations.flatMap(({ at, metrics: { [mainMetric]: value } }) =>
     value === undefined ? [] : [{ at, value }],
   );

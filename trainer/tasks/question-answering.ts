@@ -19,15 +19,15 @@ export const questionAnswering: TrainingTask<
   QuestionOptions
 > = {
   serving,
-  mainMetric: 'f1',
+  mainMetric: () => 'f1',
   defaults: { maxLength: 256, stride: 64 },
   head: () => ({ kind: 'token' }),
   read: path => readQuestions(path),
   readSplit: path => readQuestionsSplit(path),
-  labels: () => ['start', 'end'],
+  known: () => ({ labels: ['start', 'end'] }),
   checkKnown: () => {},
   input: ({ question, context }) => ({ question, context }),
-  options: unanswerable => ({ topK: 1, maxAnswerTokens: 30, allowNone: unanswerable }),
+  options: ({ unanswerable }) => ({ topK: 1, maxAnswerTokens: 30, allowNone: unanswerable }),
   targets: ({ answers: [answer] }, { windows, encoding: { starts, ends } }) => {
     const begin = answer ? answer.start : -1;
     const finish = answer ? answer.start + answer.text.length : -1;

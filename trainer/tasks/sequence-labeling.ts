@@ -11,8 +11,8 @@ import {
   sequenceLabeling as serving,
 } from '../../functions/tasks/sequence-labeling.ts';
 import type { Word } from '../../functions/tasks/words.ts';
-import { readLabeling, readLabelingSplit } from '../data/conll.ts';
 import type { LabelingExample } from '../data/dataset.ts';
+import { readLabeling, readLabelingSplit } from '../data/labeling.ts';
 import { checkKnownEntityTypes, tagsOf } from '../data/labels.ts';
 import { scoreEntities } from '../metrics/entities.ts';
 import type { TrainingTask } from './training-task.ts';
@@ -49,12 +49,12 @@ export const sequenceLabeling: TrainingTask<
   object
 > = {
   serving,
-  mainMetric: 'f1',
+  mainMetric: () => 'f1',
   defaults: { maxLength: 128, stride: 32 },
   head: () => ({ kind: 'token' }),
-  read: path => readLabeling(path),
-  readSplit: path => readLabelingSplit(path),
-  labels: tagsOf,
+  read: readLabeling,
+  readSplit: readLabelingSplit,
+  known: train => ({ labels: tagsOf(train.examples) }),
   checkKnown: checkKnownEntityTypes,
   input: ({ words }) => ({ text: words.join(' ') }),
   options: () => ({}),

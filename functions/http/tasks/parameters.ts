@@ -7,6 +7,10 @@ export const parameter = {
     .enum(offsetEncodings)
     .optional()
     .openapi({ description: 'What `start` and `end` count. Left out: code_points.' }),
+  threshold: z.number().min(0).max(1).openapi({
+    description:
+      'Multi-label: the score from which a label is given. Left out: what the adapter was trained with.',
+  }),
   top_k: z.int().min(1).max(1000),
   max_answer_tokens: z.int().min(1).max(512),
   no_answer: z.boolean().optional().openapi({

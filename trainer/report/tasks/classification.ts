@@ -2,14 +2,17 @@
  * Findings of classification: confusions, confident mistakes, and the words that spoke for and against each. A word speaks
  * for the wrong label where the answer without it leans less towards that label (occlusion, Zeiler & Fergus 2014).
  */
-import type { ClassificationOutput } from '../../../functions/tasks/classification.ts';
+import type { Ranked } from '../../../functions/tasks/classification.ts';
 import { type Word, wordsOf } from '../../../functions/tasks/words.ts';
 import type { ClassificationExample } from '../../data/dataset.ts';
 import { scoreClassification } from '../../metrics/classification.ts';
 import { type Findings, type Mistake, worstOf } from '../findings.ts';
 import type { Mark } from '../passage.ts';
 
-export type Ask = (examples: readonly ClassificationExample[]) => Promise<ClassificationOutput[]>;
+export type Ask = (examples: readonly ClassificationExample[]) => Promise<Ranked[]>;
+
+/** The one label of single-label classification. */
+const labelOf = ({ labels }: ClassificationExample) => labels[0]!;
 
 /** Stretches that a text is cut into where it has more words. */
 const stretches = 40;
@@ -20,14 +23,14 @@ const leastShift = 0.5;
 /** @param ask answers further inputs, for what would have been said without a word. */
 export async function classificationFindings(
   examples: readonly ClassificationExample[],
-  outputs: readonly ClassificationOutput[],
+  outputs: readonly Ranked[],
   ask: Ask,
 ): Promise<Findings> {
   const answers = examples.map((example, i) => {
     const best = outputs[i]![0]!;
-    return { example, best, expectedScore: scoreOf(outputs[i]!, example.label) };
+    return { example, best, expectedScore: scoreOf(outputs[i]!, labelOf(example)) };
   });
-  const wrong = answers.filter(({ example, best }) => best.label !== example.label);
+  const wrong = answers.filter(({ example, best }) => best.label !== labelOf(example));
   const worst = worstOf(
     wrong.map(answer => ({ ...answer, badness: -Math.log(Math.max(answer.expectedScore, 1e-300)) })),
   );
@@ -37,7 +40,7 @@ export async function classificationFindings(
       where: example.where,
       badness,
       facts: [
-        { name: 'Expected', value: example.label, confidence: expectedScore },
+        { name: 'Expected', value: labelOf(example), confidence: expectedScore },
         { name: 'Predicted', value: best.label, confidence: best.score },
       ],
       passages: [
@@ -48,12 +51,12 @@ export async function classificationFindings(
   return {
     confusion: {
       note: '',
-      pairs: answers.map(({ example, best }) => ({ expected: example.label, predicted: best.label })),
+      pairs: answers.map(({ example, best }) => ({ expected: labelOf(example), predicted: best.label })),
     },
     scores: {
       about: 'label',
       perLabel: scoreClassification(
-        examples.map(({ label }) => label),
+        examples.map(labelOf),
         answers.map(({ best }) => best.label),
       ).perLabel,
     },
@@ -61,7 +64,7 @@ export async function classificationFindings(
       about: 'examples, by the probability of the predicted label',
       answers: answers.map(({ example, best }) => ({
         confidence: best.score,
-        correct: best.label === example.label,
+        correct: best.label === labelOf(example),
       })),
     },
     mistaken: wrong.length,
@@ -73,8 +76,7 @@ export async function classificationFindings(
   };
 }
 
-const scoreOf = (output: ClassificationOutput, label: string) =>
-  output.find(entry => entry.label === label)?.score ?? 0;
+const scoreOf = (output: Ranked, label: string) => output.find(entry => entry.label === label)?.score ?? 0;
 
 /** The words without which the answer would have leaned most away from, or towards, the predicted label. */
 async function influenceOf(example: ClassificationExample, predicted: string, ask: Ask): Promise<Mark[]> {
@@ -90,7 +92,7 @@ async function influenceOf(example: ClassificationExample, predicted: string, as
     text: example.text.slice(0, start) + example.text.slice(end),
   }));
   const [whole, ...rest] = (await ask([example, ...without])).map(output =>
-    Math.log((scoreOf(output, predicted) + 1e-9) / (scoreOf(output, example.label) + 1e-9)),
+    Math.log((scoreOf(output, predicted) + 1e-9) / (scoreOf(output, labelOf(example)) + 1e-9)),
   );
   const shifts = spans
     .map((span, i) => ({ ...span, shift: whole! - rest[i]! }))
