@@ -15,7 +15,7 @@ interface TransformersJs {
       options: object,
     ): Promise<(inputs: Record<string, Tensor>) => Promise<object>>;
   };
-  Tensor: new (type: 'int32', data: Int32Array, shape: number[]) => Tensor;
+  Tensor: new (type: 'int64', data: BigInt64Array, shape: number[]) => Tensor;
 }
 
 const [installed, folder, ...sizes] = process.argv.slice(2) as [string, string, string, string];
@@ -28,17 +28,14 @@ const model = await library.AutoModel.from_pretrained(folder, {
   local_files_only: true,
   session_options: { intraOpNumThreads: 1, interOpNumThreads: 1 },
 });
-const tensor = (shape: number[], value: (i: number) => number) =>
-  new library.Tensor(
-    'int32',
-    Int32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => value(i)),
-    shape,
-  );
+const tensor = (value: (i: number) => number) => {
+  const values = BigInt64Array.from({ length: batch * length }, (_, i) => BigInt(value(i)));
+  return new library.Tensor('int64', values, [batch, length]);
+};
 const inputs = {
-  input_ids: tensor([batch, length], i => 1000 + ((i * 7919) % 20_000)),
-  attention_mask: tensor([batch, length], () => 1),
-  token_type_ids: tensor([batch, length], () => 0),
-  position_ids: tensor([length], i => i),
+  input_ids: tensor(i => 1000 + ((i * 7919) % 20_000)),
+  attention_mask: tensor(() => 1),
+  token_type_ids: tensor(() => 0),
 };
 
 await answerGo(() => model(inputs));
