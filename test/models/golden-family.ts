@@ -106,7 +106,11 @@ export async function openFamily(golden: Golden): Promise<FamilyBases> {
   const source = await writeSource(join(folder, 'source'), golden);
   let directories = 0;
   const base = async (precision: PrecisionName): Promise<TestBase> => {
-    await pullBase(store, { wanted: source, name: precision, precision, force: false, probe: false }, () => {});
+    await pullBase(
+      store,
+      { wanted: source, name: precision, precision, force: false, probe: false },
+      () => {},
+    );
     const manifest = await readBase(store, precision);
     return {
       store,

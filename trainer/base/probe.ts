@@ -168,8 +168,11 @@ async function probeRetrieval(
   context: TaskContext,
   examples: readonly QuestionExample[],
 ): Promise<number> {
-  const answered = examples.filter(({ answers }) => answers.length > 0);
-  const passages = [...new Set(examples.map(example => example.context))];
+  // Every second passage: they are long, and a pull should not take half as long again.
+  const passages = [...new Set(examples.map(example => example.context))].filter((_, i) => i % 2 === 0);
+  const answered = examples.filter(
+    example => example.answers.length > 0 && passages.includes(example.context),
+  );
   const windowsOf = (text: string) => classificationTask.encode({ text }, context).windows;
   const passageVectors = await embed(encoder, passages.map(windowsOf));
   const questionVectors = await embed(

@@ -60,16 +60,14 @@ function solve({ vectors, classes, count, penalty }: Samples): Solved {
     for (let i = 0; i < width; i++) mean[i]! += vector[i]! / vectors.length;
     shares[classes[sample]!]! += 1 / vectors.length;
   });
+  const columns = Array.from(mean, (middle, i) => Float64Array.from(vectors, vector => vector[i]! - middle));
   const gram = new Float64Array(width * width);
   const sums = Array.from({ length: count }, () => new Float64Array(width));
-  vectors.forEach((vector, sample) => {
-    const x = centred(vector, mean);
-    const own = sums[classes[sample]!]!;
-    for (let i = 0; i < width; i++) {
-      const value = x[i]!;
-      own[i]! += value;
-      for (let j = 0, at = i * width; j <= i; j++, at++) gram[at]! += value * x[j]!;
-    }
+  columns.forEach((column, i) => {
+    for (let j = 0; j <= i; j++) gram[i * width + j] = dot(column, columns[j]!);
+    column.forEach((value, sample) => {
+      sums[classes[sample]!]![i]! += value;
+    });
   });
   let trace = 0;
   for (let i = 0; i < width; i++) trace += gram[i * width + i]!;
@@ -88,6 +86,12 @@ function scoresOf(vector: ArrayLike<number>, { mean, shares, weights }: Omit<Sol
     for (let i = 0; i < x.length; i++) score += x[i]! * own[i]!;
     return score;
   });
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
 }
 
 function centred(vector: ArrayLike<number>, mean: Float64Array): Float64Array {
