@@ -29,7 +29,7 @@ interface NodeEvent {
 }
 
 const warmUpRuns = 3;
-const runs = 12;
+const runs = 30;
 
 /** Runs the graph on one thread, with the options that serving has. */
 export async function profileGraph(path: string, feeds: Readonly<Record<string, Feed>>): Promise<NodeTime[]> {
