@@ -10,17 +10,12 @@ const step = (step: number, loss: number) =>
   })}\n`;
 const evaluation = (step: number, f1: number) =>
   `${JSON.stringify({ kind: 'evaluation', step, epoch: 1, metrics: { f1 } })}\n`;
-const history = JSON.stringify([
-  { epoch: 1, loss: 2, metrics: { f1: 0.5 } },
-  { epoch: 2, loss: 1 },
-]);
 const read = async (files: { [name: string]: string }) => readCurves(await folderOf(files));
 
 describe('the curves of a run', () => {
   test('are its steps and evaluations', async () => {
     const lines = step(1, 3) + step(2, 2) + evaluation(2, 0.7);
-    expect(await read({ 'steps.jsonl': lines, 'history.json': history })).toEqual({
-      unit: 'step',
+    expect(await read({ 'steps.jsonl': lines })).toEqual({
       points: [
         { at: 1, loss: 3, learningRate: 0.01, gradientNorm: 2 },
         { at: 2, loss: 2, learningRate: 0.01, gradientNorm: 2 },
@@ -30,21 +25,9 @@ describe('the curves of a run', () => {
     });
   });
 
-  test('are its epochs where it recorded no steps', async () => {
-    const expected = {
-      unit: 'epoch',
-      points: [
-        { at: 1, loss: 2 },
-        { at: 2, loss: 1 },
-      ],
-      evaluations: [{ at: 1, metrics: { f1: 0.5 } }],
-    };
-    expect(await read({ 'history.json': history })).toEqual(expected);
-    expect(await read({ 'history.json': history, 'steps.jsonl': '' })).toEqual(expected);
-  });
-
   test('are empty where it recorded nothing', async () => {
-    expect(await read({})).toEqual({ unit: 'epoch', points: [], evaluations: [] });
+    expect(await read({})).toEqual({ points: [], evaluations: [] });
+    expect(await read({ 'steps.jsonl': '' })).toEqual({ points: [], evaluations: [] });
   });
 
   test('count a step once where a resumed run took it again', async () => {
@@ -66,8 +49,6 @@ describe('the curves of a run', () => {
     ['steps.jsonl', `${step(1, 3)}nonsense\n`, /steps\.jsonl:2: not JSON$/],
     ['steps.jsonl', `{"kind":"step","step":1}\n`, /steps\.jsonl:1: loss: .+/],
     ['steps.jsonl', '[]\n', /steps\.jsonl:1: .+/],
-    ['history.json', '{}', /history\.json: .+/],
-    ['history.json', '[', /history\.json: not JSON$/],
   ])('refuse a damaged %s: %j', async (name, content, message) => {
     const folder = await folderOf({ [name]: content });
     await expect(readCurves(folder)).rejects.toMatchObject({

@@ -35,7 +35,6 @@ export function manifestOf(task: TaskName, changes: Partial<AdapterManifest> = {
 }
 
 export const steps = (count: number): Curves => ({
-  unit: 'step',
   points: Array.from({ length: count }, (_, i) => ({
     at: i + 1,
     loss: 2 / (i + 1) + (i % 3) / 10,
@@ -140,7 +139,7 @@ export async function examplePages(): Promise<Record<string, string>> {
     'no data': reportPage({ name: 'run', manifest: manifestOf('classification'), curves: steps(1) }),
     'neither data nor curves': reportPage({
       ...{ name: 'run', manifest: manifestOf('classification', { metrics: { trained: {}, served: {} } }) },
-      curves: { unit: 'epoch', points: [], evaluations: [] },
+      curves: { points: [], evaluations: [] },
     }),
     'runs compared': comparisonPage(runs, compareRuns(runs)),
   };

@@ -3,10 +3,9 @@ import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { readAdapterDirectory, replaceFile } from '../adapter-directory.ts';
 import { type ComparedRun, compareRuns, type Row } from '../report/comparison.ts';
-import { readCurves, readHistory } from '../report/curves.ts';
+import { readCurves } from '../report/curves.ts';
 import { outputOf, type SharedOptions, shared } from './command.ts';
 
-/** Runs whose curves are all by step, or all by epoch. */
 async function readRuns(directories: readonly string[]): Promise<ComparedRun[]> {
   const short = directories.map(directory => basename(resolve(directory)));
   const names = new Set(short).size === short.length ? short : directories;
@@ -15,12 +14,6 @@ async function readRuns(directories: readonly string[]): Promise<ComparedRun[]> 
     const { manifest } = await readAdapterDirectory(directory);
     runs.push({ name: names[i]!, manifest, curves: await readCurves(directory) });
   }
-  if (new Set(runs.map(({ curves }) => curves.unit)).size === 1) return runs;
-  for (const [i, run] of runs.entries())
-    run.curves = {
-      ...(await readHistory(directories[i]!)),
-      ...(run.curves.total && { total: run.curves.total }),
-    };
   return runs;
 }
 

@@ -18,7 +18,6 @@ export interface Line {
 
 interface LineChart {
   label: string;
-  unit: 'step' | 'epoch';
   y: string;
   lines: readonly Line[];
   /** Whether every point was measured by itself, and not one of very many. */
@@ -29,13 +28,13 @@ interface LineChart {
   fromZero?: boolean;
 }
 
-/** Lines over steps or epochs; many noisy points lie faint under their moving mean. */
-export function lineChart({ label, unit, y, lines, dots, noisy, percent, fromZero }: LineChart): Html {
+/** Lines over steps; many noisy points lie faint under their moving mean. */
+export function lineChart({ label, y, lines, dots, noisy, percent, fromZero }: LineChart): Html {
   const longest = Math.max(...lines.map(({ points }) => points.length));
   const smooth = noisy && !dots && longest > 40;
   const k = Math.ceil(longest / 15);
   return chart(label, {
-    x: { label: unit, nice: false, ...wholeTicks(lines) },
+    x: { label: 'step', nice: false, ...wholeTicks(lines) },
     y: {
       label: percent ? `${y} (%)` : y,
       grid: true,

@@ -7,7 +7,6 @@ import { runColours } from './style.ts';
 import { breakable, tableCard } from './tables.ts';
 import { asFraction, metricName, scoredSplit, taskTitle } from './wording.ts';
 
-/** @param runs all with curves of one unit, or without any. */
 export function comparisonPage(runs: readonly ComparedRun[], comparison: Comparison): string {
   const names = runs.map(({ name }) => name);
   const { task, options, results } = comparison;
@@ -51,7 +50,6 @@ const strokeOf = (run: number) => ({
 });
 
 function curvesOf(runs: readonly ComparedRun[], { task, mainMetric }: Comparison): Html | undefined {
-  const unit = runs[0]!.curves.unit;
   const drawn = runs.map((run, i) => ({ ...run, ...strokeOf(i) }));
   const losses = drawn.map(({ curves, stroke, dash }) => ({
     points: series(curves.points, 'loss'),
@@ -67,19 +65,18 @@ function curvesOf(runs: readonly ComparedRun[], { task, mainMetric }: Comparison
     stroke,
     dash,
   }));
-  const dots = unit === 'epoch';
   const title = `${metricName(mainMetric)} on the ${scoredSplit(runs[0]!.manifest)} split`;
   return html`<ul class="legend">${drawn.map(
     ({ name, stroke, dash }) =>
       html`<li><svg viewBox="0 0 26 8" aria-hidden="true"><line x1="0" x2="26" y1="4" y2="4" stroke="${stroke}" stroke-width="3" stroke-dasharray="${dash}"/></svg>${name}</li>`,
   )}</ul>
 <div class="cards"><figure><h3>Training loss</h3>${lineChart({
-    ...{ label: `Training loss of ${runs.length} runs by ${unit}`, unit, y: 'loss' },
-    ...{ lines: losses, dots, noisy: true, fromZero: true },
+    ...{ label: `Training loss of ${runs.length} runs by step`, y: 'loss' },
+    ...{ lines: losses, noisy: true, fromZero: true },
   })}</figure>${
     scores.some(({ points }) => points.length > 0) &&
     html`<figure><h3>${title}</h3>${lineChart({
-      ...{ label: `${title} of ${runs.length} runs by ${unit}`, unit, y: metricName(mainMetric) },
+      ...{ label: `${title} of ${runs.length} runs by step`, y: metricName(mainMetric) },
       ...{ lines: scores, dots: true, percent: asFraction(task, mainMetric, 0) !== undefined },
     })}</figure>`
   }</div>`;

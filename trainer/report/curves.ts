@@ -1,7 +1,4 @@
-/**
- * What a run tells of its training: every step and evaluation from steps.jsonl, or, where a run left none, the epochs of
- * history.json.
- */
+/** What a run tells of its training: every step and evaluation, from steps.jsonl. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -17,10 +14,9 @@ const Step = z.object({
   milliseconds: z.number().optional(),
 });
 const Evaluation = z.object({ step: z.number().int(), metrics: Metrics });
-const History = z.array(z.object({ epoch: z.number().int(), loss: z.number(), metrics: Metrics.optional() }));
 
 export interface CurvePoint {
-  /** Step or epoch, from 1. */
+  /** Step, from 1. */
   at: number;
   loss: number;
   learningRate?: number | undefined;
@@ -28,32 +24,18 @@ export interface CurvePoint {
 }
 
 export interface Curves {
-  unit: 'step' | 'epoch';
   points: CurvePoint[];
   evaluations: { at: number; metrics: Metrics }[];
   /** Steps, and seconds of computing them, where every step is on record. */
   total?: { steps: number; seconds: number; tokens: number };
 }
 
-/** Curves without a point where the directory has neither file. */
+/** Curves without a point where the directory has no steps.jsonl. */
 export async function readCurves(directory: string): Promise<Curves> {
-  const steps = await textOf(join(directory, 'steps.jsonl'));
-  const curves = steps === undefined ? undefined : parseSteps(steps, join(directory, 'steps.jsonl'));
-  if (curves && curves.points.length > 0) return curves;
-  return readHistory(directory);
-}
-
-/** Curves by epoch, also where there is a finer record. */
-export async function readHistory(directory: string): Promise<Curves> {
-  const path = join(directory, 'history.json');
-  const history = await textOf(path);
-  if (history === undefined) return { unit: 'epoch', points: [], evaluations: [] };
-  const epochs = parse(History, history, path);
-  return {
-    unit: 'epoch',
-    points: epochs.map(({ epoch, loss }) => ({ at: epoch, loss })),
-    evaluations: epochs.flatMap(({ epoch, metrics }) => (metrics ? [{ at: epoch, metrics }] : [])),
-  };
+  const path = join(directory, 'steps.jsonl');
+  const text = await textOf(path);
+  const curves = text === undefined ? undefined : parseSteps(text, path);
+  return curves && curves.points.length > 0 ? curves : { points: [], evaluations: [] };
 }
 
 function parseSteps(text: string, path: string): Curves {
@@ -77,7 +59,6 @@ function parseSteps(text: string, path: string): Curves {
   const inOrder = [...steps.values()].sort((a, b) => a.step - b.step);
   const sum = (of: 'tokens' | 'milliseconds') => inOrder.reduce((total, step) => total + (step[of] ?? 0), 0);
   return {
-    unit: 'step',
     points: inOrder.map(({ step, loss, learningRate, gradientNorm }) => ({
       at: step,
       loss,

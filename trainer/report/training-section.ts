@@ -1,24 +1,23 @@
-/** Curves of a run: loss, score, rate and gradient norm over its steps, or what it kept of them by epoch. */
+/** Curves of a run: loss, score, rate and gradient norm over its steps. */
 import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
 import { lineChart, series } from './charts.ts';
 import type { Curves } from './curves.ts';
 import { type Html, html } from './markup.ts';
 import type { Section } from './page.ts';
-import { capital, tableCard } from './tables.ts';
+import { tableCard } from './tables.ts';
 import { asFraction, metricName, metricValue, scoredSplit } from './wording.ts';
 
 /** Nothing of a run that left no curves. */
 export function trainingSection(manifest: AdapterManifest, curves: Curves): Section[] {
-  const { unit, points, evaluations } = curves;
+  const { points, evaluations } = curves;
   const { task } = manifest;
   if (points.length === 0) return [];
-  const dots = unit === 'epoch';
   const stepChart = (title: string, of: 'loss' | 'learningRate' | 'gradientNorm', noisy: boolean) => {
     const values = series(points, of);
     if (values.length === 0) return '';
     const plot = lineChart({
-      ...{ label: `${title} by ${unit}`, unit, y: title.toLowerCase(), dots, noisy, fromZero: true },
+      ...{ label: `${title} by step`, y: title.toLowerCase(), noisy, fromZero: true },
       lines: [{ points: values }],
     });
     return html`<figure><h3>${title}</h3>${plot}</figure>`;
@@ -32,7 +31,7 @@ ${evaluations.length > 0 && evaluationsTable(curves, task)}`;
 }
 
 /** The main metric at every evaluation. */
-function scoreChart(manifest: AdapterManifest, { unit, evaluations }: Curves): Html | false {
+function scoreChart(manifest: AdapterManifest, { evaluations }: Curves): Html | false {
   const { task, problem } = manifest;
   const mainMetric = trainingTasks[task].mainMetric(problem);
   const scores = evaluations.flatMap(({ at, metrics: { [mainMetric]: value } }) =>
@@ -42,7 +41,7 @@ function scoreChart(manifest: AdapterManifest, { unit, evaluations }: Curves): H
   const best = metricValue(task, mainMetric, Math.max(...scores.map(({ value }) => value)));
   const title = `${metricName(mainMetric)} on the ${scoredSplit(manifest)} split`;
   const plot = lineChart({
-    ...{ label: `${title} by ${unit}, best ${best}`, unit, y: metricName(mainMetric), dots: true },
+    ...{ label: `${title} by step, best ${best}`, y: metricName(mainMetric), dots: true },
     lines: [
       {
         points: scores.map(({ at, value }) => ({ at, value: asFraction(task, mainMetric, value) ?? value })),
@@ -53,10 +52,10 @@ function scoreChart(manifest: AdapterManifest, { unit, evaluations }: Curves): H
   return html`<figure><h3>${title}</h3>${plot}</figure>`;
 }
 
-function evaluationsTable({ unit, evaluations }: Curves, task: AdapterManifest['task']): Html {
+function evaluationsTable({ evaluations }: Curves, task: AdapterManifest['task']): Html {
   const names = [...new Set(evaluations.flatMap(({ metrics }) => Object.keys(metrics)))];
   const table = html`<table class="wide">
-<thead><tr><th scope="col">${capital(unit)}</th>${names.map(name => html`<th scope="col">${metricName(name)}</th>`)}</tr></thead>
+<thead><tr><th scope="col">Step</th>${names.map(name => html`<th scope="col">${metricName(name)}</th>`)}</tr></thead>
 <tbody>${evaluations.map(
     ({ at, metrics }) =>
       html`<tr><th scope="row">${at}</th>${names.map(name => html`<td>${metrics[name] === undefined ? '–' : metricValue(task, name, metrics[name])}</td>`)}</tr>`,
