@@ -5,18 +5,16 @@
  */
 import { join } from 'node:path';
 import { canonicalJson } from '../functions/artifacts/digest.ts';
-import type { Metrics, Problem } from '../functions/artifacts/manifests.ts';
+import type { Metrics } from '../functions/artifacts/manifests.ts';
 import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
-import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
 import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
 import { checkAgreement } from './base/agreement.ts';
 import { openFrozenBase } from './base/frozen-base.ts';
 import { microBatchesOf, type TrainingRow } from './batches.ts';
 import type { RunIdentity } from './checkpoint.ts';
-import { classWeightsOf, startBias } from './class-weights.ts';
 import type { Dataset } from './data/dataset.ts';
 import type { Inspection } from './data/inspect.ts';
 import { closeDevices, openDevices } from './devices.ts';
@@ -25,7 +23,8 @@ import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
 import { fit, type StepReport } from './fit.ts';
 import { freshState } from './fit-state.ts';
-import { type HeadSpec, lossName, type Pooler } from './heads.ts';
+import { headSpec } from './head-spec.ts';
+import type { Pooler } from './heads.ts';
 import { checkRounded, describeMethod } from './methods/methods.ts';
 import { openOutcome } from './outcome.ts';
 import { removePrevious, saveCheckpoint, startState } from './resume.ts';
@@ -235,38 +234,6 @@ async function trainOn(
     seconds: (performance.now() - started) / 1000,
     stepMsMedian: median(stepMs),
     peakRssMb: process.resourceUsage().maxRSS / 1024,
-  };
-}
-
-interface HeadArguments {
-  task: AnyTrainingTask;
-  options: TrainOptions;
-  labels: string[];
-  problem: Problem;
-  rows: readonly TrainingRow[];
-  pooling: 'mean' | 'cls';
-}
-
-/** @throws VeneerError `usage` where weights or smoothing do not go with what is learned. */
-function headSpec({ task, options, labels, problem, rows, pooling }: HeadArguments): HeadSpec {
-  const { classWeights, labelSmoothing, rDrop } = options;
-  const loss = lossName({ task: options.task, problem });
-  if (labelSmoothing > 0 && (loss === 'regression' || loss === 'question-answering'))
-    throw new VeneerError('usage', `--label-smoothing ${labelSmoothing}: ${loss} has no classes`);
-  if (rDrop > 0 && loss !== 'single-label')
-    throw new VeneerError(
-      'usage',
-      `--r-drop ${rDrop}: for single-label classification only, and this is ${loss}`,
-    );
-  const weights = classWeights && classWeightsOf(classWeights, { loss, labels, rows });
-  const bias = startBias({ loss, labels, rows }, weights);
-  return {
-    task: options.task,
-    head: options.from?.manifest.head ?? task.head(pooling),
-    labels: labels.length,
-    problem,
-    weighting: { labelSmoothing, ...(weights ? { classWeights: weights } : {}) },
-    ...(bias ? { bias } : {}),
   };
 }
 

@@ -1,0 +1,40 @@
+/** The head of a run and how its targets are weighted, from what the run is told and what its data is. */
+import type { Problem } from '../functions/artifacts/manifests.ts';
+import { VeneerError } from '../functions/error.ts';
+import type { TrainingRow } from './batches.ts';
+import { classWeightsOf, startBias } from './class-weights.ts';
+import { type HeadSpec, lossName } from './heads.ts';
+import type { AnyTrainingTask } from './tasks/training-task.ts';
+import type { TrainOptions } from './train-options.ts';
+
+interface HeadArguments {
+  task: AnyTrainingTask;
+  options: TrainOptions;
+  labels: string[];
+  problem: Problem;
+  rows: readonly TrainingRow[];
+  pooling: 'mean' | 'cls';
+}
+
+/** @throws VeneerError `usage` where weights, smoothing or R-Drop do not go with what is learned. */
+export function headSpec({ task, options, labels, problem, rows, pooling }: HeadArguments): HeadSpec {
+  const { classWeights, labelSmoothing, rDrop } = options;
+  const loss = lossName({ task: options.task, problem });
+  if (labelSmoothing > 0 && (loss === 'regression' || loss === 'question-answering'))
+    throw new VeneerError('usage', `--label-smoothing ${labelSmoothing}: ${loss} has no classes`);
+  if (rDrop > 0 && loss !== 'single-label')
+    throw new VeneerError(
+      'usage',
+      `--r-drop ${rDrop}: for single-label classification only, this is ${loss}`,
+    );
+  const weights = classWeights && classWeightsOf(classWeights, { loss, labels, rows });
+  const bias = startBias({ loss, labels, rows }, weights);
+  return {
+    task: options.task,
+    head: options.from?.manifest.head ?? task.head(pooling),
+    labels: labels.length,
+    problem,
+    weighting: { labelSmoothing, ...(weights ? { classWeights: weights } : {}) },
+    ...(bias ? { bias } : {}),
+  };
+}
