@@ -137,7 +137,7 @@ async function addGradients(
   { batches, step, gradient }: { batches: readonly TrainingRow[][]; step: number; gradient: Float32Array },
 ): Promise<number> {
   const parameters = parameterInputs(layout, values);
-  const units = Math.max(1, lossUnits(batches.flat(), head));
+  const units = lossUnits(batches.flat(), head) || 1;
   let loss = 0;
   for (let from = 0; from < batches.length; from += programs.length) {
     const outputs = await Promise.all(

@@ -1,4 +1,4 @@
-/** The head and the loss that a run's task, data and options ask for. */
+/** The head of a run and how its targets are weighted, from what the run is told and what its data is. */
 import type { Problem } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { TrainingRow } from './batches.ts';
@@ -16,7 +16,7 @@ interface HeadArguments {
   pooling: 'mean' | 'cls';
 }
 
-/** @throws VeneerError `usage` where weights or smoothing do not go with what is learned. */
+/** @throws VeneerError `usage` where weights, smoothing or R-Drop do not go with what is learned. */
 export function headSpec({ task, options, labels, problem, rows, pooling }: HeadArguments): HeadSpec {
   const { classWeights, labelSmoothing, rDrop } = options;
   const loss = lossName({ task: options.task, problem });
@@ -25,7 +25,7 @@ export function headSpec({ task, options, labels, problem, rows, pooling }: Head
   if (rDrop > 0 && loss !== 'single-label')
     throw new VeneerError(
       'usage',
-      `--r-drop ${rDrop}: for single-label classification only, and this is ${loss}`,
+      `--r-drop ${rDrop}: for single-label classification only, this is ${loss}`,
     );
   const weights = classWeights && classWeightsOf(classWeights, { loss, labels, rows });
   const bias = startBias({ loss, labels, rows }, weights);

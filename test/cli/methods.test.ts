@@ -23,7 +23,7 @@ describe.each(methodNames.filter(name => name !== 'lora'))('--method %s', method
     );
     expect(metrics).toMatchObject({ accuracy: 1 });
     expect(await filesIn(method)).toEqual([
-      ...['checkpoint.safetensors', 'parameters.safetensors', 'run.json', 'steps.jsonl'],
+      ...['checkpoint.safetensors', 'data.json', 'parameters.safetensors', 'run.json', 'steps.jsonl'],
     ]);
     const manifest = await json(`${method}/run.json`);
     expect(manifest).toMatchObject({
@@ -74,7 +74,7 @@ test('a directory holds the outcome of its last run alone', async () => {
   expect(await filesIn(out)).not.toContain('manifest.json');
   resultOf(await train(out));
   expect(await filesIn(out)).toEqual([
-    ...['adapter.safetensors', 'checkpoint.safetensors', 'manifest.json', 'steps.jsonl'],
+    ...['adapter.safetensors', 'checkpoint.safetensors', 'data.json', 'manifest.json', 'steps.jsonl'],
   ]);
 });
 

@@ -41,6 +41,10 @@ test('several labels are learned, scored at a threshold chosen on dev, and evalu
   });
   const evaluated = await workspace.run('evaluate', 'several', '--data', 'several.tsv', ...names, '--json');
   expect(resultOf(evaluated)).toMatchObject({ metrics: { threshold: metrics.threshold } });
+  await workspace.write('one.csv', `text,label\n${words.map(word => `${word},${word}`).join('\n')}\n`);
+  expect(refusalOf(await workspace.train('one.csv', '--from', 'several'), 2)).toContain(
+    '--from several has problem multi-label, this run has problem single-label',
+  );
   const { splits } = await json('several/data.json');
   expect(splits.train.examples + splits.dev.examples).toBe(rows.length);
 });
@@ -104,7 +108,8 @@ describe('weights and smoothing', () => {
     const losses = [];
     for (const weights of ['parcel=1', 'parcel=9']) {
       resultOf(await workspace.train('topics.csv', '--class-weights', weights, '--out', 'w', '--json'));
-      losses.push((await json('w/history.json'))[0].loss);
+      const [first] = (await readFile(workspace.path('w/steps.jsonl'), 'utf8')).split('\n');
+      losses.push(JSON.parse(first!).loss);
     }
     expect(losses[0]).not.toBe(losses[1]);
   });

@@ -246,8 +246,7 @@ export function trainCommand(program: Command): void {
     .action(async (flags: Flags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { maxGradNorm, classWeights, ...told } = flags;
-      const { dropout: hidden, attentionDropout: attention, ...rest } = told;
+      const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...rest } = flags;
       checkRDrop(flags);
       checkPrecision(flags);
       const { method, from } = await resolveMethod(store, flags, output.log);
