@@ -46,9 +46,9 @@ export function readExposition(text: string): Map<string, Family> {
       families.set(...current);
     } else {
       const sample = readSample(line);
-      const [family, { type, samples }] = current ?? [undefined, { type: '', samples: [] }];
-      if (family === undefined || !sample.name.startsWith(family))
-        throw new Error(`outside its family: ${line}`);
+      if (!current) throw new Error(`outside a family: ${line}`);
+      const [family, { type, samples }] = current;
+      if (!sample.name.startsWith(family)) throw new Error(`outside its family: ${line}`);
       if (!suffixes[type]!.test(sample.name.slice(family.length)))
         throw new Error(`not of a ${type}: ${line}`);
       const key = `${sample.name} ${JSON.stringify(Object.entries(sample.labels).sort())}`;
