@@ -50,6 +50,8 @@ export interface AdaptersOptions {
   /** How long an alias is believed before the store is asked again. */
   aliasTtlMs: number;
   now(): number;
+  /** Told how long each load took. */
+  onLoad?: ((ms: number) => void) | undefined;
 }
 
 /** How long a refusal is believed: a client that keeps asking for what is not there costs one look-up in this time. */
@@ -69,7 +71,14 @@ interface KnownAlias extends AliasTarget {
   staleUntil: number;
 }
 
-export function openAdapters({ store, base, budgetBytes, aliasTtlMs, now }: AdaptersOptions): Adapters {
+export function openAdapters({
+  store,
+  base,
+  budgetBytes,
+  aliasTtlMs,
+  now,
+  onLoad,
+}: AdaptersOptions): Adapters {
   const resident = new Map<string, ResidentAdapter>();
   const aliases = new Map<string, KnownAlias>();
   const counts = { hits: 0, misses: 0, evictions: 0, loads: 0, loadMsTotal: 0, failures: 0 };
@@ -144,6 +153,7 @@ export function openAdapters({ store, base, budgetBytes, aliasTtlMs, now }: Adap
         const adapter = await load(tenant, reference.name, digest);
         counts.loads++;
         counts.loadMsTotal += now() - started;
+        onLoad?.(now() - started);
         keep(key, adapter);
         return adapter;
       } catch (error) {

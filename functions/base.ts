@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { baseFile, readBase } from './artifacts/bases.ts';
 import type { BaseManifest } from './artifacts/manifests.ts';
 import type { Engine } from './engine/engine.ts';
+import type { EngineObserver } from './engine/observer.ts';
 import { openEngine } from './engine/open.ts';
 import { VeneerError } from './error.ts';
 import type { Store } from './store/store.ts';
@@ -22,9 +23,10 @@ export interface BaseOptions {
   cacheDir: string;
   /** Worker threads of the engine; 0 computes in the calling thread. */
   workers: number;
+  observer?: EngineObserver | undefined;
 }
 
-export async function openBase({ store, name, cacheDir, workers }: BaseOptions): Promise<Base> {
+export async function openBase({ store, name, cacheDir, workers, observer }: BaseOptions): Promise<Base> {
   const manifest = await readBase(store, name);
   const [compiled] = await Promise.all([
     baseFile(store, name, manifest.tokenizer.compiled, cacheDir).then(path => readFile(path)),
@@ -33,6 +35,7 @@ export async function openBase({ store, name, cacheDir, workers }: BaseOptions):
   const engine = openEngine({
     base: manifest,
     workers,
+    observer,
     graphPath: variant => {
       const file = manifest.graphs[variant];
       if (!file)

@@ -4,7 +4,7 @@
  */
 import type { ResidentAdapter } from './artifacts/adapter.ts';
 import type { Base } from './base.ts';
-import type { RunOptions } from './engine/engine.ts';
+import type { Engine, Row, RunOptions } from './engine/engine.ts';
 import { VeneerError } from './error.ts';
 import type { Encoded, Task, TaskContext } from './tasks/task.ts';
 import type { WindowOptions } from './tasks/windows.ts';
@@ -70,7 +70,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   const encoded = await timed('tokenize', async () => inputs.map(encode));
   const windowsOf = (each: (typeof encoded)[number]) => ('form' in each ? each.form.windows : []);
   const rows = encoded.flatMap(each => windowsOf(each).map(window => ({ window, adapter })));
-  const logits = await timed('run', () => engine.run(rows, run));
+  const logits = await runTimed(engine, rows, { run, timed });
   if (!logits.every(row => row.every(Number.isFinite)))
     throw new VeneerError(
       'invalid_artifact',
@@ -92,4 +92,19 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
       windows: encoded.map(each => windowsOf(each).length),
     },
   };
+}
+
+/** From when the rows come until the first of them runs is one stage, from there until all have run another. */
+async function runTimed(
+  engine: Engine,
+  rows: readonly Row[],
+  { run, timed }: { run: RunOptions | undefined; timed: Timed },
+): Promise<Float32Array[]> {
+  let begin = () => {};
+  const began = new Promise<void>(resolve => {
+    begin = resolve;
+  });
+  const logits = engine.run(rows, { ...run, began: begin });
+  await timed('queue', () => Promise.race([began, logits]));
+  return timed('run', () => logits);
 }

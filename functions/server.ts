@@ -9,8 +9,12 @@ const { env } = process;
 try {
   const cacheDir = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'veneer');
   const server = await startServer(await readEnvironment(env, { cacheDir }));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void server.close());
+  // Before the line that says it listens: whoever waits for it may signal at once.
+  const closed = server.closeOnSignal();
   process.stdout.write(`${server.url}\n`);
+  await closed;
+  // Connections to the store that are kept open would hold the process.
+  process.exit(0);
 } catch (error) {
   if (!(error instanceof VeneerError)) throw error;
   process.stderr.write(`${error.message}\n`);

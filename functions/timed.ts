@@ -1,6 +1,10 @@
-/** One wrapper around each stage of the spine; whoever asks for an answer decides whether and where durations go. */
+/**
+ * One wrapper around each stage of the spine; whoever asks for an answer decides whether and where durations go: to a
+ * header, to a histogram, to a span.
+ */
 
-export type Stage = 'base' | 'adapter' | 'tokenize' | 'run' | 'decode';
+export const stages = ['authenticate', 'base', 'adapter', 'tokenize', 'queue', 'run', 'decode'] as const;
+export type Stage = (typeof stages)[number];
 
 /** Runs a stage and returns its result. */
 export type Timed = <T>(stage: Stage, work: () => Promise<T>) => Promise<T>;
@@ -13,17 +17,26 @@ export interface Stopwatch {
   header(): string;
 }
 
-export function startStopwatch(): Stopwatch {
-  const stages = new Map<Stage, number>();
+export interface StopwatchOptions {
+  /** Runs the work of a stage, e.g. within a span. */
+  within?: Timed | undefined;
+  /** Told of each stage at its end, also where it failed. */
+  onStage?: ((stage: Stage, ms: number) => void) | undefined;
+}
+
+export function startStopwatch({ within = untimed, onStage }: StopwatchOptions = {}): Stopwatch {
+  const taken = new Map<Stage, number>();
   return {
     async timed(stage, work) {
       const started = performance.now();
       try {
-        return await work();
+        return await within(stage, work);
       } finally {
-        stages.set(stage, (stages.get(stage) ?? 0) + performance.now() - started);
+        const ms = performance.now() - started;
+        taken.set(stage, (taken.get(stage) ?? 0) + ms);
+        onStage?.(stage, ms);
       }
     },
-    header: () => Array.from(stages, ([stage, ms]) => `${stage};dur=${ms.toFixed(1)}`).join(', '),
+    header: () => Array.from(taken, ([stage, ms]) => `${stage};dur=${ms.toFixed(1)}`).join(', '),
   };
 }

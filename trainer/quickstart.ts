@@ -113,9 +113,7 @@ async function quickstart(keep: boolean): Promise<void> {
     log(`\ndone in ${((performance.now() - started) / 1000).toFixed(0)} s`);
     if (keep) {
       log('serving until interrupted');
-      await new Promise<void>(resolve => {
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-      });
+      await server.closeOnSignal();
     }
   } finally {
     await server.close();

@@ -7,6 +7,7 @@ import { VeneerError } from '../error.ts';
 import { assemble } from './batch.ts';
 import { saturates } from './cpu.ts';
 import type { Engine, Row } from './engine.ts';
+import type { BatchReport, EngineObserver } from './observer.ts';
 import { type BatchLimits, FairQueue, type Waiting } from './queue.ts';
 import type { Logits, Runner } from './runner.ts';
 import { headKind, paddedLabels, paddedRank, smallestSet, type Variant, variantName } from './variants.ts';
@@ -21,12 +22,15 @@ export interface BatchingOptions {
   limits: BatchLimits;
   /** Rows that may wait; more are refused. */
   maxWaitingRows: number;
+  observer?: EngineObserver | undefined;
 }
 
 interface Job {
   results: Float32Array[];
   left: number;
   settled: boolean;
+  /** Tells that the first of its rows runs. */
+  begin?: (() => void) | undefined;
   resolve(results: Float32Array[]): void;
   reject(error: unknown): void;
 }
@@ -36,6 +40,14 @@ interface Entry extends Waiting {
   job: Job;
   index: number;
   tries: number;
+  arrivedMs: number;
+}
+
+/** What a runner holds. */
+interface Batch {
+  entries: Entry[];
+  /** Undefined while the runner has another before it. */
+  beganMs: number | undefined;
 }
 
 /** Runs of one batch before it is given up. */
@@ -50,25 +62,28 @@ export function batchingEngine({
   depth,
   limits,
   maxWaitingRows,
+  observer,
 }: BatchingOptions): Engine {
   const narrow = base.precision === 'int8' && saturates();
   const queue = new FairQueue<Entry>();
-  /** Batches that each runner holds. */
-  const held = new Map(Array.from({ length: runners }, () => [startRunner(), 0]));
+  /** What each runner holds, in the order in which it runs. */
+  const held = new Map<Runner, Batch[]>(Array.from({ length: runners }, () => [startRunner(), []]));
   let closed = false;
 
   const fail = (jobs: Iterable<Job>, error: unknown) => {
     const failed = new Set(jobs);
     queue.remove(entry => failed.has(entry.job));
+    observer?.waiting(queue.size);
     for (const job of failed) job.reject(error);
   };
 
   const replaceDead = () => {
     for (const [runner, batches] of held) {
-      if (runner.alive || batches > 0) continue;
+      if (runner.alive || batches.length > 0) continue;
       held.delete(runner);
       runner.close().catch(() => {});
-      held.set(startRunner(), 0);
+      held.set(startRunner(), []);
+      observer?.restarted();
     }
   };
 
@@ -76,13 +91,33 @@ export function batchingEngine({
     if (closed) return;
     replaceDead();
     while (queue.size > 0) {
-      const [runner, batches] = [...held]
-        .filter(([{ alive }]) => alive)
-        .reduce((a, b) => (b[1] < a[1] ? b : a), nobody);
-      if (!runner || batches >= depth) return;
-      held.set(runner, batches + 1);
-      void runBatch(runner, queue.take(limits));
+      const [runner, batches = []] =
+        [...held]
+          .filter(([{ alive }]) => alive)
+          .sort(([, a], [, b]) => a.length - b.length)
+          .at(0) ?? [];
+      if (!runner || batches.length >= depth) break;
+      const batch: Batch = { entries: queue.take(limits), beganMs: undefined };
+      if (batches.push(batch) === 1) begin(batch);
+      void runBatch(runner, batch);
     }
+    observer?.waiting(queue.size);
+  };
+
+  /** Its runner has nothing else before it: from here on it runs. */
+  const begin = (batch: Batch) => {
+    batch.beganMs = performance.now();
+    for (const { job } of batch.entries) {
+      job.begin?.();
+      job.begin = undefined;
+    }
+  };
+
+  const end = (runner: Runner, batch: Batch) => {
+    if (batch.beganMs !== undefined) observer?.batch(reportOf(batch.entries, batch.beganMs));
+    const batches = held.get(runner)!;
+    batches.splice(batches.indexOf(batch), 1);
+    if (batches[0] && batches[0].beganMs === undefined) begin(batches[0]);
   };
 
   /** Tries the rows once more that have a try left, and whose job still waits for them. */
@@ -99,7 +134,8 @@ export function batchingEngine({
     for (const entry of entries) if (!entry.job.settled) queue.push(entry);
   };
 
-  const runBatch = async (runner: Runner, entries: Entry[]) => {
+  const runBatch = async (runner: Runner, batch: Batch) => {
+    const { entries } = batch;
     try {
       const variant = variantOf(
         entries.map(entry => entry.row.adapter.manifest),
@@ -119,13 +155,13 @@ export function batchingEngine({
         );
       else retry(entries, error);
     }
-    held.set(runner, held.get(runner)! - 1);
+    end(runner, batch);
     dispatch();
   };
 
   return {
     base,
-    run(rows, { tenant = '', signal } = {}) {
+    run(rows, { tenant = '', signal, began } = {}) {
       if (rows.length === 0) return Promise.resolve([]);
       if (signal?.aborted) return Promise.reject(signal.reason);
       if (closed) return Promise.reject(closing());
@@ -146,6 +182,7 @@ export function batchingEngine({
           results: new Array(rows.length),
           left: rows.length,
           settled: false,
+          begin: began,
           resolve: results => {
             settle();
             resolve(results);
@@ -156,9 +193,10 @@ export function batchingEngine({
           },
         };
         signal?.addEventListener('abort', cancel);
+        const arrivedMs = performance.now();
         rows.forEach((row, index) => {
           const kind = kindOf(row.adapter.manifest);
-          queue.push({ row, job, index, tries: 0, tenant, kind, length: row.window.ids.length });
+          queue.push({ row, job, index, tries: 0, arrivedMs, tenant, kind, length: row.window.ids.length });
         });
         dispatch();
       });
@@ -177,8 +215,6 @@ export function batchingEngine({
     },
   };
 }
-
-const nobody: [Runner | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
 
 const closing = () => new VeneerError('unavailable', 'the engine is closing');
 
@@ -217,4 +253,15 @@ function deliver(entries: readonly Entry[], { data, shape }: Logits, { head }: V
     job.results[index] = logits;
     if (--job.left === 0) job.resolve(job.results);
   });
+}
+
+function reportOf(entries: readonly Entry[], beganMs: number): BatchReport {
+  const lengths = entries.map(entry => entry.length);
+  return {
+    rows: entries.length,
+    tokens: lengths.reduce((sum, length) => sum + length, 0),
+    paddedTokens: entries.length * Math.max(...lengths),
+    waitedMs: entries.map(entry => beganMs - entry.arrivedMs),
+    runMs: performance.now() - beganMs,
+  };
 }

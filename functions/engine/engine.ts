@@ -16,6 +16,8 @@ export interface RunOptions {
   tenant?: string | undefined;
   /** Rows that have not begun to run are dropped when this aborts, and the promise rejects with its reason. */
   signal?: AbortSignal | undefined;
+  /** Called once, when the first of the rows begins to run. */
+  began?: (() => void) | undefined;
 }
 
 export interface Engine {

@@ -3,6 +3,7 @@ import type { BaseManifest } from '../artifacts/manifests.ts';
 import { batchingEngine } from './batching.ts';
 import type { Engine } from './engine.ts';
 import { inlineRunner } from './inline-runner.ts';
+import type { EngineObserver } from './observer.ts';
 import type { GraphPaths } from './runner.ts';
 import { workerRunner } from './worker-runner.ts';
 
@@ -11,6 +12,7 @@ export interface EngineOptions {
   graphPath: GraphPaths;
   /** Worker threads; 0 runs in the calling thread. */
   workers: number;
+  observer?: EngineObserver | undefined;
 }
 
 /** Padded tokens of one run: batching gains little on a CPU core, and a long run delays what comes after it. */
@@ -18,7 +20,7 @@ const maxTokens = 256;
 const maxRows = 64;
 const maxWaitingRows = 4096;
 
-export function openEngine({ base, graphPath, workers }: EngineOptions): Engine {
+export function openEngine({ base, graphPath, workers, observer }: EngineOptions): Engine {
   return batchingEngine({
     base,
     startRunner: () => (workers === 0 ? inlineRunner(graphPath, 1) : workerRunner(graphPath)),
@@ -26,5 +28,6 @@ export function openEngine({ base, graphPath, workers }: EngineOptions): Engine 
     depth: workers === 0 ? 1 : 2,
     limits: { maxTokens, maxRows },
     maxWaitingRows,
+    observer,
   });
 }

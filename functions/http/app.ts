@@ -8,6 +8,8 @@ import type { RequestEnv } from './context.ts';
 import { addHealth } from './health.ts';
 import { addHuggingFace } from './hugging-face.ts';
 import { InvalidFields } from './issues.ts';
+import { exposed, metricsPath } from './metrics.ts';
+import { observed } from './observed.ts';
 import { addOpenapi } from './openapi.ts';
 import { addPrediction } from './predictions.ts';
 import { renderProblem } from './problem.ts';
@@ -26,14 +28,16 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   app.notFound(c =>
     renderProblem(new VeneerError('not_found', 'nothing is served here: see /openapi.json'), c),
   );
-  app.use(requestId);
+  app.use(requestId, observed(services));
 
   const forms = taskForms(services.limits);
   const behindKey = ['/v1/*', '/models/*', '/predict/*'];
-  app.on(['GET', 'POST'], behindKey, requireScope(openKeyring(services), 'predict'));
+  const keyring = openKeyring(services);
+  app.on(['GET', 'POST'], behindKey, requireScope(keyring, 'predict'));
   app.on('POST', behindKey, jsonBody(services.limits.maxBodyBytes));
 
   addHealth(app, services);
+  if (services.metrics) app.get(metricsPath, requireScope(keyring, 'admin'), exposed(services.metrics));
   addAdapters(app, services);
   for (const form of Object.values(forms)) addPrediction(app, form, services);
   addHuggingFace(app, forms, services);

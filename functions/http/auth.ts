@@ -54,7 +54,8 @@ export function openKeyring({ store, now }: { store: Store; now(): Date }): Keyr
 export function requireScope(keyring: Keyring, scope: Scope) {
   return createMiddleware<RequestEnv>(async (c, next) => {
     const key = bearer.exec(c.req.header('authorization') ?? '')?.[1];
-    const record = key === undefined ? undefined : await keyring.find(key);
+    const { timed } = c.get('stopwatch');
+    const record = key === undefined ? undefined : await timed('authenticate', () => keyring.find(key));
     // One message for no key, an unknown, an expired and a revoked one.
     if (!record)
       throw new VeneerError('unauthenticated', 'send a valid key as Authorization: Bearer vn_TENANT_SECRET');

@@ -28,6 +28,9 @@ export function addHealth(app: OpenAPIHono<RequestEnv>, services: Pick<Services,
     if (services.ready()) return c.json({ status: 'ok' });
     // No predictions are sent to a server that is not ready, so asking is what makes it try again.
     services.base().catch(error => logError(error, c.get('requestId')));
-    throw new VeneerError('unavailable', 'the base is not open, or what it starts with not loaded');
+    throw new VeneerError(
+      'unavailable',
+      'the base is not open, what it starts with not loaded, or the server about to stop',
+    );
   });
 }

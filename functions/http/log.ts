@@ -1,17 +1,39 @@
 /**
- * What went wrong on our side, as one JSON line on stderr. Messages of unknown exceptions are left out: they may quote a
- * text or a key. Where it happened is enough to find a bug.
+ * One JSON line on stderr for each request, and for what else went wrong on our side. No text, key, header or query is in
+ * it. Messages of unknown exceptions are left out, too: they may quote one. Where it happened is enough to find a bug.
  */
 import { VeneerError } from '../error.ts';
+import type { AnsweredRequest } from './answered.ts';
 
 export function logError(error: unknown, requestId?: string): void {
-  const line = {
-    time: new Date().toISOString(),
-    level: 'error',
-    ...(requestId === undefined ? {} : { request_id: requestId }),
-    ...described(error),
-  };
-  process.stderr.write(`${JSON.stringify(line)}\n`);
+  write({ level: 'error', request_id: requestId, ...described(error) });
+}
+
+/** @param always Whether a request is worth a line that nothing went wrong with on our side. */
+export function logRequest(request: AnsweredRequest, always: boolean): void {
+  const { error } = request;
+  if (!always && error === undefined) return;
+  write({
+    level: error === undefined ? 'info' : 'error',
+    request_id: request.requestId,
+    trace_id: request.traceId,
+    method: request.method,
+    route: request.route,
+    status: request.status,
+    ms: Math.round(request.ms * 10) / 10,
+    tenant: request.tenant,
+    task: request.task,
+    adapter: request.adapterDigest,
+    tokens: request.tokens,
+    windows: request.windows,
+    code: request.code,
+    ...(error === undefined ? {} : described(error)),
+  });
+}
+
+/** Fields that are undefined are left out. */
+function write(line: Record<string, unknown>): void {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
 }
 
 function described(error: unknown): Record<string, unknown> {

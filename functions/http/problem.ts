@@ -1,4 +1,4 @@
-/** The one renderer of errors: problem+json (RFC 9457). What is our fault is logged, and told without details. */
+/** The one renderer of errors: problem+json (RFC 9457). What is our fault is told without details, and left to the log. */
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
@@ -6,7 +6,6 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { VeneerError } from '../error.ts';
 import type { RequestEnv } from './context.ts';
 import { InvalidFields } from './issues.ts';
-import { logError } from './log.ts';
 import { aborted } from './run-options.ts';
 
 export const problemType = 'application/problem+json';
@@ -34,8 +33,8 @@ const defaultRetrySeconds = 1;
 export function renderProblem(thrown: unknown, c: Context<RequestEnv>): Response {
   const error = translated(thrown);
   const request_id = c.get('requestId');
-  if (!(error instanceof VeneerError) || error.status >= 500) logError(error, request_id);
   const problem = problemOf(error, request_id);
+  c.set('problem', { code: problem.code, ...(problem.status >= 500 ? { error } : {}) });
   if (problem.status === 401) c.header('WWW-Authenticate', 'Bearer');
   const retry = error instanceof VeneerError ? error.retryAfterSeconds : undefined;
   if (problem.status === 503 || retry !== undefined)

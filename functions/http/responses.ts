@@ -29,9 +29,9 @@ export const predictionHeaders = headers.extend({
   'x-compute-windows': z
     .string()
     .openapi({ description: 'Windows of each input, with commas between.', example: '1,3' }),
-  'server-timing': z
-    .string()
-    .openapi({ description: 'Milliseconds of each stage: base, adapter, tokenize, run, decode.' }),
+  'server-timing': z.string().openapi({
+    description: 'Milliseconds of each stage: authenticate, base, adapter, tokenize, queue, run, decode.',
+  }),
 });
 
 export function answer(

@@ -1,6 +1,7 @@
 /** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
 import { type Adapters, openAdapters } from '../adapters.ts';
 import { type Base, openBase } from '../base.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Store } from '../store/store.ts';
 import type { WantedAdapter } from '../wanted.ts';
 import { onlyBase } from './base-name.ts';
@@ -27,6 +28,10 @@ export interface Services {
   ready(): boolean;
   limits: Limits;
   now(): Date;
+  /** Left out: nothing is counted, and /metrics is not there. */
+  metrics?: Metrics | undefined;
+  /** Whether each request is a line of the log; left out, only what is our fault. */
+  logRequests?: boolean | undefined;
 }
 
 export const defaultLimits: Limits = {
@@ -52,15 +57,19 @@ export interface ServicesOptions {
   limits?: Partial<Limits> | undefined;
   /** Loaded at start, with the sessions they need, before it is ready; this opens the base. One that fails is logged. */
   prefetch?: readonly WantedAdapter[] | undefined;
+  metrics?: Metrics | undefined;
+  logRequests?: boolean | undefined;
 }
 
 /** `close` gives the base's memory back; call it when no request is under way. */
 export function openServices(options: ServicesOptions): Services & { close(): Promise<void> } {
-  const { cacheDir, workers, limits, prefetch = [] } = options;
+  const { cacheDir, workers, limits, prefetch = [], metrics, logRequests } = options;
   const base = lazyBase(async () => {
     const name = options.baseName ?? (await onlyBase(options.store));
-    return openBase({ store: options.store, name, cacheDir, workers });
+    return openBase({ store: options.store, name, cacheDir, workers, observer: metrics?.engine });
   });
+  /** What is to be done when no request is under way any more; one that fails stops no other. */
+  const onClose: (() => Promise<void>)[] = [base.close];
   const store = servedStore(options.store);
   const adapters = openAdapters({
     store,
@@ -68,7 +77,9 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     budgetBytes: adapterBudgetBytes,
     aliasTtlMs,
     now: Date.now,
+    onLoad: metrics?.adapterLoaded,
   });
+  metrics?.readAdapters(adapters.stats);
   let warming = prefetch.length > 0;
   const warmUp = async () => {
     const { loaded, failed } = await adapters.prefetch(prefetch);
@@ -87,6 +98,11 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     ready: () => !warming && base.ready(),
     limits: { ...defaultLimits, ...limits },
     now: () => new Date(),
-    close: base.close,
+    metrics,
+    logRequests,
+    async close() {
+      const ended = await Promise.allSettled(onClose.map(end => end()));
+      for (const each of ended) if (each.status === 'rejected') logError(each.reason);
+    },
   };
 }

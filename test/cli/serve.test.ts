@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createApp } from '../../functions/http/app.ts';
 import { openServices } from '../../functions/http/services.ts';
 import type { Store } from '../../functions/store/store.ts';
+import { readExposition, total } from '../http/exposition.ts';
 import { type Running, resultOf } from './trainer.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -43,6 +44,31 @@ describe('serve', () => {
     expect(JSON.parse(line)).toEqual({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
     server.child.kill('SIGINT');
     expect(await server.ended).toMatchObject({ code: 0, signal: null, stdout: line });
+  });
+
+  test('with a port for metrics, /metrics is there without a key, and --log info logs each request', async () => {
+    const key = await keyOf('acme');
+    const server = workspace.start(
+      ...['serve', '--port', '0', '--metrics-port', '0', '--log', 'info', '--threads', '1', '--json'],
+    );
+    const { url, metricsUrl } = JSON.parse(await firstLine(server)) as { url: string; metricsUrl: string };
+    const response = await fetch(`${url}/v1/classification`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      body: JSON.stringify({ model: 'topic', inputs: ['the parcel was late', 'refund'] }),
+    });
+    expect(response.status).toBe(200);
+    expect((await fetch(`${url}/metrics`)).status).toBe(401);
+    const families = readExposition(await (await fetch(`${metricsUrl}/metrics`)).text());
+    expect(total(families, 'veneer_engine_batch_rows_sum')).toBe(2);
+    for (const stage of ['queue', 'run'])
+      expect(total(families, 'veneer_stage_duration_seconds_sum', { stage })).toBeGreaterThan(0);
+    expect(total(families, 'veneer_adapter_cache_load_seconds_count')).toBe(1);
+    server.child.kill('SIGTERM');
+    const { code, stderr } = await server.ended;
+    expect(code).toBe(0);
+    const lines = stderr.trim().split('\n');
+    expect(lines.map(line => JSON.parse(line).route)).toEqual(['/v1/classification', '/metrics']);
   });
 
   test('a taken port, a host that is not here and an empty store are refused', async () => {

@@ -44,7 +44,7 @@ describe('classification', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('x-adapter-digest')).toBe(world.digests.support);
     expect(response.headers.get('server-timing')).toMatch(
-      /^base;dur=[\d.]+, adapter;dur=.*tokenize;dur=.*run;dur=.*decode;dur=[\d.]+$/,
+      /^authenticate;dur=[\d.]+, base;dur=[\d.]+, adapter;dur=.*tokenize;dur=.*queue;dur=.*run;dur=.*decode;dur=[\d.]+$/,
     );
     expect(body.task).toBe('classification');
     expect(body.model).toEqual({ name: 'support', digest: world.digests.support });

@@ -1,5 +1,5 @@
 /** `serve`: the HTTP API on this machine. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { readBase } from '../../functions/artifacts/bases.ts';
 import { parseWanted, type WantedAdapter } from '../../functions/wanted.ts';
 import {
@@ -18,6 +18,8 @@ interface Flags extends SharedOptions {
   port: number;
   threads: number;
   prefetch: WantedAdapter[];
+  metricsPort?: number;
+  log: 'info' | 'error';
 }
 
 export function serveCommand(program: Command): void {
@@ -33,10 +35,16 @@ export function serveCommand(program: Command): void {
       text => parseWanted(text, '--prefetch'),
       [],
     )
+    .option('--metrics-port <port>', 'port on 127.0.0.1 for /metrics without a key', whole(0, 65_535))
+    .addOption(
+      new Option('--log <level>', 'what goes to stderr: each request, or only what is our fault')
+        .choices(['info', 'error'])
+        .default('error'),
+    )
     .action(async (flags: Flags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { base, host, port, threads, prefetch } = flags;
+      const { base, host, port, threads, prefetch, metricsPort, log } = flags;
       if (base !== undefined) await readBase(store, base);
       // Only here: the other commands start a third faster without the HTTP surface.
       const { startServer } = await import('../../functions/http/serve.ts');
@@ -47,14 +55,17 @@ export function serveCommand(program: Command): void {
         workers: threads,
         cacheDir,
         prefetch,
+        logRequests: log === 'info',
+        metricsAddress: metricsPort === undefined ? undefined : { host: '127.0.0.1', port: metricsPort },
         ...(base === undefined ? {} : { baseName: base }),
       });
       // Before the line that says it listens: whoever waits for it may signal at once.
-      const stopped = new Promise<void>(resolve => {
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-      });
-      output.result({ url: server.url }, `listening on ${server.url}`);
-      await stopped;
-      await server.close();
+      const closed = server.closeOnSignal();
+      const { url, metricsUrl } = server;
+      output.result(
+        { url, ...(metricsUrl === undefined ? {} : { metricsUrl }) },
+        `listening on ${url}${metricsUrl === undefined ? '' : `, metrics on ${metricsUrl}/metrics`}`,
+      );
+      await closed;
     });
 }

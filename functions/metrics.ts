@@ -1,0 +1,148 @@
+/**
+ * The only file that knows prom-client: what Prometheus reads of a process, told to it by plain calls. No label is taken
+ * from what a client sends: routes are patterns, and tenants are names of keys, told apart only where that is asked for.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AdapterStats } from './adapters.ts';
+import type { EngineObserver } from './engine/observer.ts';
+import type { AnsweredRequest } from './http/answered.ts';
+import { type Stage, stages } from './timed.ts';
+
+export interface Metrics {
+  engine: EngineObserver;
+  adapterLoaded(ms: number): void;
+  /** Where the state of the adapters in memory is read at each scrape. */
+  readAdapters(stats: () => AdapterStats): void;
+  stage(stage: Stage, ms: number): void;
+  arrived(): void;
+  answered(request: AnsweredRequest): void;
+  exposition(): Promise<{ contentType: string; text: string }>;
+}
+
+export interface MetricsOptions {
+  /** Whether requests and tokens are counted by tenant: at most `maxTenants` of them, the others together. */
+  byTenant: boolean;
+}
+
+export const maxTenants = 1_000;
+/** No tenant's name: those have no underscore. */
+const otherTenants = '_other';
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** From 1 ms to 10 s. */
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const rows = [1, 2, 4, 8, 16, 32, 64];
+const shares = [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5];
+
+export function openMetrics({ byTenant }: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const tenantLabel = byTenant ? (['tenant'] as const) : [];
+
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new Counter<Label>({ name: `veneer_${name}`, help, labelNames, registers });
+  const histogram = <Label extends string>(
+    name: string,
+    { help, buckets, labelNames = [] }: { help: string; buckets: number[]; labelNames?: readonly Label[] },
+  ) => new Histogram<Label>({ name: `veneer_${name}`, help, buckets, labelNames, registers });
+  const gauge = (name: string, help: string) => new Gauge({ name: `veneer_${name}`, help, registers });
+
+  const ofRequest = ['method', 'route', 'status', 'task'] as const;
+  const requests = counter('http_requests_total', 'Requests answered.', [...ofRequest, ...tenantLabel]);
+  const duration = histogram('http_request_duration_seconds', {
+    help: 'From the arrival of a request to its answer.',
+    buckets: seconds,
+    labelNames: ofRequest,
+  });
+  const inFlight = gauge('http_requests_in_flight', 'Requests that have no answer yet.');
+  const problems = counter('http_problems_total', 'Answers that were a problem, by its code.', ['code']);
+  const tokens = counter('tokens_total', 'Tokens computed, special tokens counted, padding not.', [
+    'task',
+    ...tenantLabel,
+  ]);
+  const windows = counter('windows_total', 'Windows computed.', ['task', ...tenantLabel]);
+  const stage = histogram('stage_duration_seconds', {
+    help: 'Time of each stage of a prediction.',
+    buckets: [0.0001, 0.00025, 0.0005, ...seconds],
+    labelNames: ['stage'],
+  });
+  // Bound once: a label's value is looked up anew at each call otherwise.
+  const byStage = Object.fromEntries(stages.map(name => [name, stage.labels(name)]));
+
+  const batchRows = histogram('engine_batch_rows', { help: 'Rows of a batch.', buckets: rows });
+  const padding = histogram('engine_padding_ratio', {
+    help: 'Share of a batch that is padding.',
+    buckets: shares,
+  });
+  const batchTokens = counter('engine_tokens_total', 'Tokens of all batches, without padding.');
+  const paddingTokens = counter('engine_padding_tokens_total', 'Padding of all batches.');
+  const waited = histogram('engine_wait_seconds', { help: 'Time a row waited to run.', buckets: seconds });
+  const ran = histogram('engine_run_seconds', { help: 'Time a batch ran.', buckets: seconds });
+  const queueRows = gauge('engine_queue_rows', 'Rows that wait to run.');
+  const restarts = counter('engine_worker_restarts_total', 'Worker threads that died and were replaced.');
+  const loadSeconds = histogram('adapter_cache_load_seconds', {
+    help: 'Time to load an adapter from the store.',
+    buckets: seconds,
+  });
+
+  const seen = new Set<string>();
+  const tenantOf = (tenant: string | undefined) => {
+    if (!byTenant) return {};
+    if (tenant === undefined) return { tenant: '' };
+    if (seen.size < maxTenants) seen.add(tenant);
+    return { tenant: seen.has(tenant) ? tenant : otherTenants };
+  };
+
+  return {
+    engine: {
+      waiting: count => queueRows.set(count),
+      batch(report) {
+        batchRows.observe(report.rows);
+        padding.observe(1 - report.tokens / report.paddedTokens);
+        batchTokens.inc(report.tokens);
+        paddingTokens.inc(report.paddedTokens - report.tokens);
+        ran.observe(report.runMs / 1000);
+        for (const ms of report.waitedMs) waited.observe(ms / 1000);
+      },
+      restarted: () => restarts.inc(),
+    },
+    adapterLoaded: ms => loadSeconds.observe(ms / 1000),
+    readAdapters(stats) {
+      const state = (name: string, help: string, value: (stats: AdapterStats) => number) =>
+        new Gauge({
+          ...{ name: `veneer_adapter_cache_${name}`, help, registers },
+          collect() {
+            this.set(value(stats()));
+          },
+        });
+      const count = (name: string, help: string, value: (stats: AdapterStats) => number) =>
+        new Counter({
+          ...{ name: `veneer_adapter_cache_${name}_total`, help, registers },
+          collect() {
+            this.reset();
+            this.inc(value(stats()));
+          },
+        });
+      state('bytes', 'Bytes of adapters in memory.', ({ residentBytes }) => residentBytes);
+      state('adapters', 'Adapters in memory.', ({ resident }) => resident);
+      count('hits', 'Requests whose adapter was in memory.', ({ hits }) => hits);
+      count('misses', 'Requests that waited for their adapter.', ({ misses }) => misses);
+      count('evictions', 'Adapters that made room for others.', ({ evictions }) => evictions);
+      count('failures', 'Adapters that could not be loaded.', ({ failures }) => failures);
+    },
+    stage: (name, ms) => byStage[name]!.observe(ms / 1000),
+    arrived: () => inFlight.inc(),
+    answered({ method, route = 'unmatched', status, task = '', ms, tenant, code, ...usage }) {
+      inFlight.dec();
+      const labels = { method: methods.has(method) ? method : 'other', route, status: String(status), task };
+      const own = tenantOf(tenant);
+      requests.inc({ ...labels, ...own });
+      duration.observe(labels, ms / 1000);
+      if (code !== undefined) problems.inc({ code });
+      if (usage.tokens !== undefined) tokens.inc({ task, ...own }, usage.tokens);
+      if (usage.windows !== undefined) windows.inc({ task, ...own }, usage.windows);
+    },
+    exposition: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
