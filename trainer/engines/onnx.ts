@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { packageFile } from '../../functions/package-file.ts';
 import { emitOnnx } from '../graph/onnx.ts';
 import { type Engine, EngineDied, type HostTensor, type Program, type ProgramSource } from './engine.ts';
 import type { SessionOptions } from './onnx-worker.ts';
@@ -19,10 +20,7 @@ export interface OnnxEngineOptions {
   host?: 'thread' | 'process';
 }
 
-/** The worker's bundle, whether this file runs from dist/ or, in tests, from its source beside dist/. */
-const { url } = import.meta;
-const root = url.slice(0, url.lastIndexOf(url.endsWith('.ts') ? '/trainer/engines/' : '/dist/'));
-const workerUrl = new URL(`${root}/dist/trainer/engines/onnx-worker.js`);
+const workerUrl = packageFile('dist/trainer/engines/onnx-worker.js');
 
 /** The other side, whichever way it is hosted. */
 interface Host {
