@@ -3,9 +3,16 @@
  * first. An adapter of another base is an error, never the bare base. Everything kept here is bounded.
  */
 import { type ResidentAdapter, readAdapter } from './artifacts/adapter.ts';
+import { answeringDigest } from './artifacts/canary.ts';
 import type { AdapterManifest, BaseManifest } from './artifacts/manifests.ts';
 import { type AdapterReference, parseReference } from './artifacts/names.ts';
-import { type AliasTarget, followAlias, loadVersion } from './artifacts/versions.ts';
+import {
+  type AliasTarget,
+  followAlias,
+  loadVersion,
+  notFound,
+  resolveReference,
+} from './artifacts/versions.ts';
 import { type ErrorCode, VeneerError } from './error.ts';
 import type { Store } from './store/store.ts';
 import type { WantedAdapter } from './wanted.ts';
@@ -34,9 +41,12 @@ export interface Adapters {
   /**
    * The adapter stays whole for whoever holds it: eviction takes it off the list, and its memory goes with the last
    * request that uses it.
-   * @throws VeneerError `not_found` for an adapter that is unknown, or another tenant's: the same error.
+   * @param requestKey Decides between an alias's version and its canary, the same way every time. Left out: no canary.
+   * @throws VeneerError `not_found` for an adapter that is unknown, deleted, or another tenant's: the same error.
    */
-  get(tenant: string, reference: string): Promise<ResidentAdapter>;
+  get(tenant: string, reference: string, requestKey?: string): Promise<ResidentAdapter>;
+  /** Digest of the version that an alias wants compared with what answers, as far as this process knows by now. */
+  shadowOf(tenant: string, reference: string): string | undefined;
   /** Loads these ahead of the requests that need them. Never rejects. */
   prefetch(wanted: readonly WantedAdapter[]): Promise<Prefetched>;
   stats(): AdapterStats;
@@ -47,7 +57,7 @@ export interface AdaptersOptions {
   base(): Promise<BaseManifest>;
   /** Bytes of adapter tensors kept at most; the adapter used last stays even if it is larger alone. */
   budgetBytes: number;
-  /** How long an alias is believed before the store is asked again. */
+  /** How long an alias, and that a version is there, is believed before the store is asked again. */
   aliasTtlMs: number;
   now(): number;
   /** Told how long each load took. */
@@ -62,13 +72,23 @@ const refusals: ReadonlySet<ErrorCode> = new Set(['not_found', 'digest_mismatch'
 const staleAliasMs = 5 * 60_000;
 /** After a failed look-up of such an alias, this long passes before the next. */
 const staleRetryMs = 1_000;
-const maxAliases = 100_000;
+const maxReferences = 100_000;
 const maxRefusals = 10_000;
 const prefetchAtOnce = 8;
 
-interface KnownAlias extends AliasTarget {
+/** What a reference means: a version; of an alias also what is tried beside it, and the etag that says so. */
+type Meaning = Omit<AliasTarget, 'etag'> & Partial<AliasTarget>;
+
+interface KnownReference {
+  meaning: Meaning;
   until: number;
   staleUntil: number;
+}
+
+/** The tenant is part of it: a reference alone must not open another tenant's adapter. */
+function keyOf(tenant: string, reference: AdapterReference): string {
+  const version = 'digest' in reference ? `sha256:${reference.digest}` : reference.alias;
+  return `${tenant}/${reference.name}@${version}`;
 }
 
 export function openAdapters({
@@ -80,33 +100,37 @@ export function openAdapters({
   onLoad,
 }: AdaptersOptions): Adapters {
   const resident = new Map<string, ResidentAdapter>();
-  const aliases = new Map<string, KnownAlias>();
+  const references = new Map<string, KnownReference>();
   const counts = { hits: 0, misses: 0, evictions: 0, loads: 0, loadMsTotal: 0, failures: 0 };
   let residentBytes = 0;
-  const resolveOnce = singleFlight<string>(now);
+  const resolveOnce = singleFlight<Meaning>(now);
   const loadOnce = singleFlight<ResidentAdapter>(now);
 
-  const digestOf = async (tenant: string, reference: AdapterReference): Promise<string> => {
-    if ('digest' in reference) return reference.digest;
-    const key = `${tenant}/${reference.name}@${reference.alias}`;
-    const known = aliases.get(key);
-    if (known && now() < known.until) return known.digest;
+  const ask = async (tenant: string, reference: AdapterReference, known?: Meaning): Promise<Meaning> =>
+    'alias' in reference
+      ? followAlias(store, { tenant, ...reference, known: known as AliasTarget | undefined })
+      : { digest: await resolveReference(store, tenant, reference) };
+
+  const meaningOf = async (tenant: string, reference: AdapterReference): Promise<Meaning> => {
+    const key = keyOf(tenant, reference);
+    const known = references.get(key);
+    if (known && now() < known.until) return known.meaning;
     return resolveOnce(key, async () => {
       try {
-        const { digest, etag } = await followAlias(store, { tenant, ...reference, known });
+        const meaning = await ask(tenant, reference, known?.meaning);
         const until = now() + aliasTtlMs;
-        putBounded(aliases, {
+        putBounded(references, {
           key,
-          value: { digest, etag, until, staleUntil: until + staleAliasMs },
-          max: maxAliases,
+          value: { meaning, until, staleUntil: until + staleAliasMs },
+          max: maxReferences,
         });
-        return digest;
+        return meaning;
       } catch (error) {
         const unreachable = error instanceof VeneerError && error.code === 'unavailable';
-        if (!known || !unreachable) aliases.delete(key);
+        if (!known || !unreachable) references.delete(key);
         else if (now() < known.staleUntil) {
           known.until = now() + staleRetryMs;
-          return known.digest;
+          return known.meaning;
         }
         throw error;
       }
@@ -134,11 +158,12 @@ export function openAdapters({
     }
   };
 
-  const get = async (tenant: string, text: string): Promise<ResidentAdapter> => {
+  const get = async (tenant: string, text: string, requestKey?: string): Promise<ResidentAdapter> => {
     const reference = parseReference(text);
-    const digest = await digestOf(tenant, reference);
+    const { name } = reference;
+    const digest = answeringDigest(await meaningOf(tenant, reference), name, requestKey);
     // The tenant and name are part of the key: a digest alone must not open another tenant's adapter.
-    const key = `${tenant}/${reference.name}/${digest}`;
+    const key = `${tenant}/${name}/${digest}`;
     const hit = resident.get(key);
     if (hit) {
       counts.hits++;
@@ -150,7 +175,7 @@ export function openAdapters({
     return loadOnce(key, async () => {
       const started = now();
       try {
-        const adapter = await load(tenant, reference.name, digest);
+        const adapter = await load(tenant, name, digest);
         counts.loads++;
         counts.loadMsTotal += now() - started;
         onLoad?.(now() - started);
@@ -160,11 +185,15 @@ export function openAdapters({
         counts.failures++;
         throw error;
       }
+    }).catch(error => {
+      // Deleted after the alias was read: told as if it had never been there.
+      throw error instanceof VeneerError && error.code === 'not_found' ? notFound(reference) : error;
     });
   };
 
   return {
     get,
+    shadowOf: (tenant, text) => references.get(keyOf(tenant, parseReference(text)))?.meaning.shadow,
     async prefetch(wanted) {
       const { loaded, failed }: Prefetched = { loaded: [], failed: [] };
       const waiting = wanted.values();

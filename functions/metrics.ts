@@ -6,6 +6,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { AdapterStats } from './adapters.ts';
 import type { EngineObserver } from './engine/observer.ts';
 import type { AnsweredRequest } from './http/answered.ts';
+import type { ShadowCounts } from './shadow.ts';
 import { type Stage, stages } from './timed.ts';
 
 export interface Metrics {
@@ -13,6 +14,8 @@ export interface Metrics {
   adapterLoaded(ms: number): void;
   /** Where the state of the adapters in memory is read at each scrape. */
   readAdapters(stats: () => AdapterStats): void;
+  /** The same of the versions that are compared with what answers. */
+  readShadows(counts: () => ShadowCounts): void;
   stage(stage: Stage, ms: number): void;
   arrived(): void;
   answered(request: AnsweredRequest): void;
@@ -130,6 +133,21 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
       count('misses', 'Requests that waited for their adapter.', ({ misses }) => misses);
       count('evictions', 'Adapters that made room for others.', ({ evictions }) => evictions);
       count('failures', 'Adapters that could not be loaded.', ({ failures }) => failures);
+    },
+    readShadows(counts) {
+      const count = (name: string, help: string, of: keyof ShadowCounts) =>
+        new Counter({
+          ...{ name: `veneer_shadow_${name}_total`, help, registers },
+          collect() {
+            this.reset();
+            this.inc(counts()[of]);
+          },
+        });
+      count('compared', 'Requests that a shadow answered as well.', 'compared');
+      count('disagreements', 'Requests on which the two disagreed.', 'disagreed');
+      count('failures', 'Requests that the shadow failed on.', 'failed');
+      count('dropped', 'Requests left out, since too many waited.', 'dropped');
+      count('score_difference', 'Score differences of what was compared, added up.', 'scoreDifferenceTotal');
     },
     stage: (name, ms) => byStage[name]!.observe(ms / 1000),
     arrived: () => inFlight.inc(),

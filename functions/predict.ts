@@ -32,6 +32,8 @@ export interface PredictArguments<Input, Output, Form extends Encoded, Options> 
   windows?: Partial<WindowOptions> | undefined;
   /** What stands in the place of an input that does not fit. Left out: the first of them fails them all. */
   refused?: ((error: VeneerError) => Output) | undefined;
+  /** Sees the outputs as the task decoded them, in the order of the inputs. */
+  decoded?: ((outputs: readonly Output[]) => void) | undefined;
   /** Whose turn it is, and when to give up. */
   run?: RunOptions;
   timed?: Timed;
@@ -46,6 +48,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
   options,
   windows,
   refused,
+  decoded,
   run,
   timed = untimed,
 }: PredictArguments<Input, Output, Form, Options>): Promise<Predictions<Output>> {
@@ -85,6 +88,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
       return task.decode(each.form, logits.slice(first, next), context, options);
     });
   });
+  decoded?.(outputs);
   return {
     outputs,
     usage: {

@@ -6,17 +6,11 @@ import { type ResidentAdapter, readAdapter } from '../functions/artifacts/adapte
 import { sha256 } from '../functions/artifacts/digest.ts';
 import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
+import type { FinishedAdapter } from '../functions/publish.ts';
 import { isRunDirectory, unserved } from './run-directory.ts';
 
-export interface AdapterDirectory {
-  manifest: AdapterManifest;
-  /** The manifest's bytes, whose digest is the version. */
-  manifestBytes: Uint8Array;
-  files: { 'adapter.safetensors': Uint8Array };
-}
-
 /** @throws VeneerError where the directory is not a finished adapter, or its files are not what its manifest says. */
-export async function readAdapterDirectory(directory: string): Promise<AdapterDirectory> {
+export async function readAdapterDirectory(directory: string): Promise<FinishedAdapter> {
   const manifestBytes = await readFile(join(directory, 'manifest.json')).catch(async () => {
     if (await isRunDirectory(directory)) throw await unserved(directory);
     throw new VeneerError(
@@ -55,7 +49,7 @@ export async function readAdapterDirectory(directory: string): Promise<AdapterDi
 
 /** The adapter ready to run on this base. */
 export function residentOf(
-  { manifest, manifestBytes, files }: AdapterDirectory,
+  { manifest, manifestBytes, files }: FinishedAdapter,
   base: BaseManifest,
 ): ResidentAdapter {
   checkBase(manifest.base, base, 'directory');

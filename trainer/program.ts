@@ -12,6 +12,7 @@ import { pushAdapterCommand } from './commands/push-adapter.ts';
 import { reportCommand } from './commands/report.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { serveCommand } from './commands/serve.ts';
+import { shadowCommand } from './commands/shadow.ts';
 import { trainCommand } from './commands/train.ts';
 
 const commands = [
@@ -22,6 +23,7 @@ const commands = [
   exportCommand,
   promoteCommand,
   rollbackCommand,
+  shadowCommand,
   adaptersCommand,
   keysCommand,
   reportCommand,

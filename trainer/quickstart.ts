@@ -7,6 +7,7 @@ import { createKey } from '../functions/artifacts/keys.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { VeneerError } from '../functions/error.ts';
 import { startServer } from '../functions/http/serve.ts';
+import { publish } from '../functions/publish.ts';
 import { openStore } from '../functions/store/open.ts';
 import type { Store } from '../functions/store/store.ts';
 import { readAdapterDirectory } from './adapter-directory.ts';
@@ -14,7 +15,6 @@ import { cacheDir, defaultThreads } from './commands/command.ts';
 import { evaluateAdapter } from './commands/evaluate.ts';
 import { pullBase } from './commands/pull-base.ts';
 import { trainDefaults, trainWithProgress } from './commands/train.ts';
-import { publish } from './publish.ts';
 
 const base = 'minilm-l6';
 const tenant = 'demo';

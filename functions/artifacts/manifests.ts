@@ -117,7 +117,10 @@ export const AdapterManifest = z.object({
   lora: z.object({
     rank: z.number().int().min(1).max(64),
     alpha: z.number().positive(),
-    targetModules: z.array(TargetModule).min(1),
+    targetModules: z
+      .array(TargetModule)
+      .min(1)
+      .refine(modules => new Set(modules).size === modules.length, 'a module is there twice'),
   }),
   head: Head,
   /** Multi-label: the score from which a label counts as given, the best one on dev; left out: 0.5. */
@@ -139,7 +142,18 @@ export const AdapterManifest = z.object({
 });
 export type AdapterManifest = z.infer<typeof AdapterManifest>;
 
-export const Alias = z.object({ digest: Digest, previous: Digest.nullable(), updatedAt: z.iso.datetime() });
+/** A version that answers this share of an alias's requests. */
+export const Canary = z.object({ digest: Digest, percent: z.number().gt(0).lt(100) });
+export type Canary = z.infer<typeof Canary>;
+
+export const Alias = z.object({
+  digest: Digest,
+  previous: Digest.nullable(),
+  updatedAt: z.iso.datetime(),
+  canary: Canary.optional(),
+  /** A version that is asked as well, whose answers are compared and never sent. */
+  shadow: Digest.optional(),
+});
 export type Alias = z.infer<typeof Alias>;
 
 export const ApiKeyRecord = z.object({

@@ -4,10 +4,11 @@
  */
 import { VeneerError } from '../error.ts';
 import type { Store } from '../store/store.ts';
+import { aliasKey, versionFolder } from './adapter-keys.ts';
 import { canonicalJson, sha256 } from './digest.ts';
-import { parseDocument, parseName } from './document.ts';
-import { AdapterManifest, Alias } from './manifests.ts';
-import { AdapterName, type AdapterReference, AliasName, Digest, TenantName } from './names.ts';
+import { parseDocument } from './document.ts';
+import { AdapterManifest, Alias, type Canary } from './manifests.ts';
+import type { AdapterReference } from './names.ts';
 
 export interface NewVersion {
   tenant: string;
@@ -29,9 +30,8 @@ export interface StandingAlias {
   etag: string;
 }
 
-/** The version that an alias points to, and the etag of the alias that says so. */
-export interface AliasTarget {
-  digest: string;
+/** The version that an alias points to, what is tried beside it, and the etag of the alias that says so. */
+export interface AliasTarget extends Pick<Alias, 'digest' | 'canary' | 'shadow'> {
   etag: string;
 }
 
@@ -41,6 +41,9 @@ export interface AliasChange {
   alias: string;
   /** The version it shall point to. */
   digest: string;
+  /** What is tried beside it; left out: nothing, so that moving an alias ends what was tried before. */
+  canary?: Canary | undefined;
+  shadow?: string | undefined;
   /** What the alias must still be: what `readAlias` returned, null for no alias. Left out: whatever it is now. */
   expect?: StandingAlias | null | undefined;
 }
@@ -64,15 +67,22 @@ export async function publishVersion(
   try {
     const condition = standing ? { etag: standing.etag } : { absent: true as const };
     await store.put(`${folder}/manifest.json`, version.manifest, condition);
-    return { digest, created: true };
   } catch (error) {
     // The key carries the digest: whoever came first wrote these same bytes.
     if (isConflict(error)) return { digest, created: false };
     throw error;
   }
+  // Until the manifest was there the files had no owner, and may have been collected as garbage (deletion.ts).
+  for (const [file, bytes] of files)
+    if (!(await store.get(`${folder}/${file}`))) await store.put(`${folder}/${file}`, bytes);
+  return { digest, created: true };
 }
 
-function matchingFiles(manifest: AdapterManifest, files: Record<string, Uint8Array>): [string, Uint8Array][] {
+/** The files that the manifest names. @throws VeneerError where one is missing, too many or not what it says. */
+export function matchingFiles(
+  manifest: AdapterManifest,
+  files: Record<string, Uint8Array>,
+): [string, Uint8Array][] {
   const extra = Object.keys(files).find(file => !Object.hasOwn(manifest.files, file));
   if (extra !== undefined)
     throw new VeneerError('invalid_artifact', `${extra}: the manifest does not name this file`);
@@ -104,7 +114,7 @@ export async function readAlias(
 }
 
 /**
- * The version that an alias points to. Where `known` says what it pointed to before, it is fetched only if it has changed.
+ * The version that an alias points to, and what is tried beside it. Where `known` says what it was before, it is fetched only if it has changed.
  * @throws VeneerError `not_found`.
  */
 export async function followAlias(
@@ -120,25 +130,32 @@ export async function followAlias(
   const found = await (known ? store.getIfChanged(key, known.etag) : store.get(key));
   if (found === 'unchanged') return known!;
   if (!found) throw notFound({ name, alias });
-  const { digest } = parseDocument(Alias, found.bytes, `alias ${name}@${alias}`);
-  return { digest, etag: found.etag };
+  const { digest, canary, shadow } = parseDocument(Alias, found.bytes, `alias ${name}@${alias}`);
+  return { digest, canary, shadow, etag: found.etag };
 }
 
 /**
- * Points an alias at a version that exists and keeps what it pointed to before in `previous`.
- * @throws VeneerError `conflict` where someone else moved it first; the message says to what.
+ * Points an alias at a version that exists and keeps what it pointed to before in `previous`; a change of the trials alone
+ * leaves `previous` as it is.
+ * @throws VeneerError `conflict` where someone else changed it first; the message says to what.
  */
 export async function setAlias(store: Store, change: AliasChange): Promise<Alias> {
-  const { tenant, name, digest } = change;
-  const reference = { name, digest };
-  if (!(await store.get(`${versionFolder({ tenant, name, digest })}/manifest.json`)))
-    throw notFound(reference);
+  const { tenant, name, digest, canary, shadow } = change;
+  for (const wanted of [digest, canary?.digest, shadow])
+    if (wanted !== undefined && !(await hasVersion(store, { tenant, name, digest: wanted })))
+      throw notFound({ name, digest: wanted });
   const now = await readAlias(store, change);
-  if (now?.alias.digest === digest) return now.alias;
+  if (now && saysAlready(now.alias, change)) return now.alias;
   const expected = change.expect === undefined ? now : (change.expect ?? undefined);
   if (expected?.etag !== now?.etag) throw lostRace(change, now);
 
-  const alias: Alias = { digest, previous: now?.alias.digest ?? null, updatedAt: new Date().toISOString() };
+  const alias: Alias = {
+    digest,
+    previous: (now?.alias.digest === digest ? now.alias.previous : now?.alias.digest) ?? null,
+    updatedAt: new Date().toISOString(),
+    ...(canary && { canary }),
+    ...(shadow !== undefined && { shadow }),
+  };
   try {
     const condition = now ? { etag: now.etag } : { absent: true as const };
     await store.put(aliasKey(tenant, name, change.alias), canonicalJson(alias), condition);
@@ -146,9 +163,18 @@ export async function setAlias(store: Store, change: AliasChange): Promise<Alias
   } catch (error) {
     if (!isConflict(error)) throw error;
     const winner = await readAlias(store, change);
-    if (winner?.alias.digest === digest) return winner.alias;
+    if (winner && saysAlready(winner.alias, change)) return winner.alias;
     throw lostRace(change, winner);
   }
+}
+
+function saysAlready(now: Alias, { digest, canary, shadow }: AliasChange): boolean {
+  return (
+    now.digest === digest &&
+    now.canary?.digest === canary?.digest &&
+    now.canary?.percent === canary?.percent &&
+    now.shadow === shadow
+  );
 }
 
 function lostRace({ name, alias }: AliasChange, winner: StandingAlias | undefined): VeneerError {
@@ -159,19 +185,23 @@ function lostRace({ name, alias }: AliasChange, winner: StandingAlias | undefine
   );
 }
 
-/** The digest of the version that a reference means. @throws VeneerError `not_found`. */
+/** The digest of the version that a reference means; of an alias what it points to. @throws VeneerError `not_found`. */
 export async function resolveReference(
   store: Store,
   tenant: string,
   reference: AdapterReference,
 ): Promise<string> {
-  if ('digest' in reference) {
-    const { name, digest } = reference;
-    if (!(await store.get(`${versionFolder({ tenant, name, digest })}/manifest.json`)))
-      throw notFound(reference);
-    return digest;
-  }
-  return (await followAlias(store, { tenant, ...reference })).digest;
+  if ('alias' in reference) return (await followAlias(store, { tenant, ...reference })).digest;
+  const { name, digest } = reference;
+  if (!(await hasVersion(store, { tenant, name, digest }))) throw notFound(reference);
+  return digest;
+}
+
+async function hasVersion(
+  store: Store,
+  version: { tenant: string; name: string; digest: string },
+): Promise<boolean> {
+  return (await store.get(`${versionFolder(version)}/manifest.json`)) !== undefined;
 }
 
 /** A version whose every byte agrees with its digest. */
@@ -217,71 +247,4 @@ export function notFound(reference: AdapterReference): VeneerError {
 
 function isConflict(error: unknown): boolean {
   return error instanceof VeneerError && error.code === 'conflict';
-}
-
-function adapterFolder(tenant: string, name?: string): string {
-  const folder = `tenants/${parseName(TenantName, tenant)}/adapters`;
-  return name === undefined ? folder : `${folder}/${parseName(AdapterName, name)}`;
-}
-
-function versionFolder({ tenant, name, digest }: { tenant: string; name: string; digest: string }): string {
-  return `${adapterFolder(tenant, name)}/versions/${parseName(Digest, digest)}`;
-}
-
-function aliasKey(tenant: string, name: string, alias: string): string {
-  return `${adapterFolder(tenant, name)}/aliases/${parseName(AliasName, alias)}.json`;
-}
-
-/** Adapters that have at least one version, by name. Reads keys only. */
-export async function listAdapters(
-  store: Store,
-  tenant: string,
-): Promise<{ name: string; versions: number; aliases: string[] }[]> {
-  const folder = `${adapterFolder(tenant)}/`;
-  const adapters = new Map<string, { name: string; versions: number; aliases: string[] }>();
-  for await (const key of store.list(folder)) {
-    const [name = '', kind, entry = '', file] = key.slice(folder.length).split('/');
-    const adapter = adapters.get(name) ?? { name, versions: 0, aliases: [] };
-    adapters.set(name, adapter);
-    if (kind === 'versions' && file === 'manifest.json') adapter.versions++;
-    if (kind === 'aliases') adapter.aliases.push(entry.replace(/\.json$/, ''));
-  }
-  return [...adapters.values()].filter(adapter => adapter.versions > 0);
-}
-
-export interface AdapterDescription {
-  name: string;
-  /** In the order of their digests. */
-  versions: (Pick<AdapterManifest, 'task' | 'problem' | 'labels' | 'base' | 'metrics'> & {
-    digest: string;
-  })[];
-  aliases: Record<string, Alias>;
-}
-
-export async function describeAdapter(
-  store: Store,
-  tenant: string,
-  name: string,
-): Promise<AdapterDescription> {
-  const folder = `${adapterFolder(tenant, name)}/`;
-  const digests: string[] = [];
-  const aliasNames: string[] = [];
-  for await (const key of store.list(folder)) {
-    const [kind, entry = '', file] = key.slice(folder.length).split('/');
-    if (kind === 'versions' && file === 'manifest.json') digests.push(entry);
-    if (kind === 'aliases') aliasNames.push(entry.replace(/\.json$/, ''));
-  }
-  if (digests.length === 0) throw notFound({ name, alias: 'live' });
-  const versions = await Promise.all(
-    digests.map(async digest => {
-      const { task, problem, labels, base, metrics } = await readManifest(store, { tenant, name, digest });
-      return { digest, task, problem, labels, base, metrics };
-    }),
-  );
-  const aliases: Record<string, Alias> = {};
-  for (const alias of aliasNames) {
-    const found = await readAlias(store, { tenant, name, alias });
-    if (found) aliases[alias] = found.alias;
-  }
-  return { name, versions, aliases };
 }

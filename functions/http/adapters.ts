@@ -1,8 +1,9 @@
-/** GET /v1/adapters and /v1/adapters/{name}: what the key's tenant has. */
+/** GET /v1/adapters, GET and DELETE /v1/adapters/{name}: what the key's tenant has. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { deleteAdapter } from '../artifacts/deletion.ts';
+import { describeAdapter, listAdapters } from '../artifacts/listing.ts';
 import { Problem } from '../artifacts/manifests.ts';
 import { AdapterName, tasks } from '../artifacts/names.ts';
-import { describeAdapter, listAdapters } from '../artifacts/versions.ts';
 import type { RequestEnv } from './context.ts';
 import { answer, keyProblems, needsKey, problems } from './responses.ts';
 import type { Services } from './services.ts';
@@ -31,7 +32,17 @@ const Adapter = z
     ),
     aliases: z.record(
       z.string(),
-      z.object({ digest: Digest, previous: Digest.nullable(), updated_at: z.string() }),
+      z.object({
+        digest: Digest,
+        previous: Digest.nullable(),
+        updated_at: z.string(),
+        canary: z.object({ digest: Digest, percent: z.number() }).optional().openapi({
+          description: 'A version that answers this share of the requests.',
+        }),
+        shadow: Digest.optional().openapi({
+          description: 'SHA-256 of a version whose answers are compared, and never sent.',
+        }),
+      }),
     ),
   })
   .openapi('Adapter');
@@ -56,6 +67,24 @@ const describeRoute = createRoute({
   },
 });
 
+const Deleted = z
+  .object({ name: z.string(), versions: z.array(Digest), aliases: z.array(z.string()) })
+  .openapi('DeletedAdapter');
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/v1/adapters/{name}',
+  tags: ['adapters'],
+  description:
+    'Needs the scope push. Afterwards the adapter is like one that never was; what was loaded answers for a few seconds more.',
+  security: needsKey,
+  request: { params: z.object({ name: AdapterName }) },
+  responses: {
+    ...answer('The versions and aliases that are gone.', Deleted),
+    ...problems(...keyProblems, 'not_found', 'invalid_request'),
+  },
+});
+
 export function addAdapters(app: OpenAPIHono<RequestEnv>, { store }: Pick<Services, 'store'>) {
   app.openapi(listRoute, async c => {
     const list: z.infer<typeof AdapterList> = { adapters: await listAdapters(store, c.get('tenant')) };
@@ -71,12 +100,18 @@ export function addAdapters(app: OpenAPIHono<RequestEnv>, { store }: Pick<Servic
       name,
       versions,
       aliases: Object.fromEntries(
-        Object.entries(aliases).map(([alias, { digest, previous, updatedAt }]) => [
+        Object.entries(aliases).map(([alias, { updatedAt, ...rest }]) => [
           alias,
-          { digest, previous, updated_at: updatedAt },
+          { ...rest, updated_at: updatedAt },
         ]),
       ),
     };
     return c.json(adapter);
+  });
+  app.openapi(deleteRoute, async c => {
+    const { name } = c.req.valid('param');
+    const { versions, aliases } = await deleteAdapter(store, c.get('tenant'), name);
+    const deleted: z.infer<typeof Deleted> = { name, versions, aliases };
+    return c.json(deleted);
   });
 }

@@ -13,6 +13,7 @@ import { observed } from './observed.ts';
 import { addOpenapi } from './openapi.ts';
 import { addPrediction } from './predictions.ts';
 import { renderProblem } from './problem.ts';
+import { addPush } from './push.ts';
 import { requestId } from './request-id.ts';
 import type { Services } from './services.ts';
 import { taskForms } from './tasks/forms.ts';
@@ -31,14 +32,16 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   app.use(requestId, observed(services));
 
   const forms = taskForms(services.limits);
-  const behindKey = ['/v1/*', '/models/*', '/predict/*'];
   const keyring = openKeyring(services);
+  const behindKey = ['/v1/*', '/models/*', '/predict/*'];
   app.on(['GET', 'POST'], behindKey, requireScope(keyring, 'predict'));
+  app.on(['PUT', 'DELETE'], '/v1/adapters/*', requireScope(keyring, 'push'));
   app.on('POST', behindKey, jsonBody(services.limits.maxBodyBytes));
 
   addHealth(app, services);
   if (services.metrics) app.get(metricsPath, requireScope(keyring, 'admin'), exposed(services.metrics));
   addAdapters(app, services);
+  addPush(app, services);
   for (const form of Object.values(forms)) addPrediction(app, form, services);
   addHuggingFace(app, forms, services);
   addTextEmbeddingsInference(app, services);

@@ -4,12 +4,14 @@ import type { ResidentAdapter } from '../artifacts/adapter.ts';
 import type { Base } from '../base.ts';
 import type { RunOptions } from '../engine/engine.ts';
 import type { Usage } from '../predict.ts';
-import type { Timed } from '../timed.ts';
+import { type Timed, untimed } from '../timed.ts';
 import type { RequestEnv } from './context.ts';
+import { requestKeyHeader } from './responses.ts';
 import { runOptions } from './run-options.ts';
 import type { Services } from './services.ts';
+import { shadow } from './shadowing.ts';
 
-export type AskingServices = Pick<Services, 'adapters' | 'base' | 'limits'>;
+export type AskingServices = Pick<Services, 'adapters' | 'base' | 'limits' | 'shadows'>;
 
 /** What a question is put to. */
 export interface Asking {
@@ -17,6 +19,8 @@ export interface Asking {
   adapter: ResidentAdapter;
   run: RunOptions;
   timed: Timed;
+  /** Sees the task's outputs before they take the shape of the answer. */
+  decoded: (outputs: readonly unknown[]) => void;
 }
 
 export async function ask<Answered extends { usage: Usage }>(
@@ -25,20 +29,36 @@ export async function ask<Answered extends { usage: Usage }>(
   { reference, question }: { reference: string; question: (asking: Asking) => Promise<Answered> },
 ): Promise<Answered & { adapter: ResidentAdapter }> {
   const { timed, header } = c.get('stopwatch');
+  const tenant = c.get('tenant');
+  // All inputs of a request are answered by one version.
+  const requestKey = c.req.header(requestKeyHeader) ?? c.get('requestId');
   const [base, adapter] = await Promise.all([
     timed('base', () => services.base()),
-    timed('adapter', () => services.adapters.get(c.get('tenant'), reference)),
+    timed('adapter', () => services.adapters.get(tenant, reference, requestKey)),
   ]);
   // At once, so that a problem of the question has it too.
   c.header('x-adapter-digest', adapter.digest);
   const asked = { task: adapter.manifest.task, adapterDigest: adapter.digest };
   c.set('prediction', asked);
-  const run = runOptions(c, services.limits);
-  const answered = await question({ base, adapter, run, timed });
+  const put = async (asking: Omit<Asking, 'base' | 'decoded'>) => {
+    let outputs: readonly unknown[] = [];
+    const decoded = (those: readonly unknown[]) => {
+      outputs = those;
+    };
+    return { answered: await question({ base, decoded, ...asking }), outputs };
+  };
+  const { answered, outputs } = await put({ adapter, run: runOptions(c, services.limits), timed });
   const { tokens, windows } = answered.usage;
   c.set('prediction', { ...asked, tokens, windows: windows.reduce((sum, count) => sum + count, 0) });
   c.header('x-compute-tokens', String(tokens));
   c.header('x-compute-windows', windows.join(','));
   c.header('server-timing', header());
+  shadow(services, {
+    ...{ tenant, reference, adapter, outputs },
+    async ask(candidate) {
+      const run = { tenant, signal: AbortSignal.timeout(services.limits.deadlineMs) };
+      return (await put({ adapter: candidate, run, timed: untimed })).outputs;
+    },
+  });
   return { ...answered, adapter };
 }

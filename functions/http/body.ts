@@ -22,7 +22,7 @@ export function jsonBody(maxBytes: number) {
   });
 }
 
-async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxBytes: number) {
+export async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxBytes: number) {
   const pieces: Uint8Array[] = [];
   let size = 0;
   const reader = stream?.getReader();
@@ -42,6 +42,6 @@ async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxBytes: num
   return Buffer.concat(pieces, size);
 }
 
-function tooLarge(maxBytes: number): VeneerError {
-  return new VeneerError('payload_too_large', `a body may have ${maxBytes} bytes: send fewer inputs at once`);
+export function tooLarge(maxBytes: number): VeneerError {
+  return new VeneerError('payload_too_large', `a body may have ${maxBytes} bytes: send less at once`);
 }

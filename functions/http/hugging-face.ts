@@ -8,7 +8,7 @@ import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
 import { InvalidFields } from './issues.ts';
 import { predictionProblems } from './predictions.ts';
-import { adapterInPath, answer, needsKey, predictionHeaders, problems } from './responses.ts';
+import { adapterInPath, answer, needsKey, predictionHeaders, problems, requestHeaders } from './responses.ts';
 import type { TaskForm } from './tasks/form.ts';
 
 type Forms = Record<TaskName, TaskForm>;
@@ -42,10 +42,11 @@ function huggingFaceRoute(forms: Forms) {
     security: needsKey,
     request: {
       params: adapterInPath,
+      headers: requestHeaders,
       body: { required: true, content: { 'application/json': { schema: Request } } },
     },
     responses: {
-      ...answer('What a Hugging Face pipeline for the task answers.', Answer, predictionHeaders),
+      ...answer('What a Hugging Face pipeline for the task answers.', Answer, { headers: predictionHeaders }),
       ...problems(...predictionProblems),
     },
   });

@@ -3,6 +3,7 @@
  * it. Messages of unknown exceptions are left out, too: they may quote one. Where it happened is enough to find a bug.
  */
 import { VeneerError } from '../error.ts';
+import type { Comparison } from '../shadow.ts';
 import type { AnsweredRequest } from './answered.ts';
 
 export function logError(error: unknown, requestId?: string): void {
@@ -34,6 +35,12 @@ export function logRequest(request: AnsweredRequest, always: boolean): void {
 /** Fields that are undefined are left out. */
 function write(line: Record<string, unknown>): void {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...line })}\n`);
+}
+
+/** Two versions that disagree about a request, as one JSON line on stderr. */
+export function logDisagreement({ scoreDifference, ...comparison }: Comparison): void {
+  const event = 'shadow_disagreement';
+  write({ level: 'info', event, ...comparison, score_difference: scoreDifference });
 }
 
 function described(error: unknown): Record<string, unknown> {

@@ -3,7 +3,15 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { parseReference } from '../artifacts/names.ts';
 import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
-import { adapterReference, answer, keyProblems, needsKey, predictionHeaders, problems } from './responses.ts';
+import {
+  adapterReference,
+  answer,
+  keyProblems,
+  needsKey,
+  predictionHeaders,
+  problems,
+  requestHeaders,
+} from './responses.ts';
 import type { TaskForm } from './tasks/form.ts';
 import { RefusedInput } from './tasks/refused-input.ts';
 
@@ -45,12 +53,15 @@ export function predictionRoute({ name, inputs, parameters, output }: TaskForm) 
     path: `/v1/${name}`,
     tags: ['predictions'],
     security: needsKey,
-    request: { body: { required: true, content: { 'application/json': { schema: Request } } } },
+    request: {
+      headers: requestHeaders,
+      body: { required: true, content: { 'application/json': { schema: Request } } },
+    },
     responses: {
       ...answer(
         'An answer for each input, in their order. Of several inputs, one that is bad has its error in its place.',
         Answer,
-        predictionHeaders,
+        { headers: predictionHeaders },
       ),
       ...problems(...predictionProblems),
     },

@@ -21,6 +21,16 @@ export const adapterInPath = z.object({
     .openapi({ description: 'An adapter reference, URL-encoded.', example: 'support' }),
 });
 
+export const requestKeyHeader = 'x-request-key';
+
+/** What a prediction may be sent with. */
+export const requestHeaders = z.object({
+  [requestKeyHeader]: z.string().optional().openapi({
+    description:
+      'Where a canary answers a share of the requests: requests of one key, such as a user id, get the same version. Left out: the request id.',
+  }),
+});
+
 export const predictionHeaders = headers.extend({
   'x-adapter-digest': z
     .string()
@@ -37,9 +47,9 @@ export const predictionHeaders = headers.extend({
 export function answer(
   description: string,
   schema: z.ZodType,
-  withHeaders: z.ZodObject = headers,
+  { status = 200, headers: shown = headers }: { status?: 200 | 201; headers?: z.ZodObject } = {},
 ): Responses {
-  return { 200: { description, headers: withHeaders, content: { 'application/json': { schema } } } };
+  return { [status]: { description, headers: shown, content: { 'application/json': { schema } } } };
 }
 
 /** One response a status, with the titles of its codes; every route may also fail with a bare 500. */

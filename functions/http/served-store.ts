@@ -12,6 +12,13 @@ export function servedStore(store: Store): Store {
     url: store.url,
     get: key => store.get(key).catch(failed),
     getIfChanged: (key, etag) => store.getIfChanged(key, etag).catch(failed),
+    put: (key, bytes, condition) =>
+      store.put(key, bytes, condition).catch(error => {
+        // Not a failure: whoever asked for the condition knows what it means.
+        if (error instanceof VeneerError && error.code === 'conflict') throw error;
+        return failed(error);
+      }),
+    delete: key => store.delete(key).catch(failed),
     async *list(prefix) {
       try {
         yield* store.list(prefix);

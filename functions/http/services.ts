@@ -2,15 +2,18 @@
 import { type Adapters, openAdapters } from '../adapters.ts';
 import { type Base, openBase } from '../base.ts';
 import type { Metrics } from '../metrics.ts';
+import { openShadows, type Shadows } from '../shadow.ts';
 import type { Store } from '../store/store.ts';
 import type { WantedAdapter } from '../wanted.ts';
 import { onlyBase } from './base-name.ts';
 import { lazyBase } from './lazy-base.ts';
-import { logError } from './log.ts';
+import { logDisagreement, logError } from './log.ts';
 import { servedStore } from './served-store.ts';
 
 export interface Limits {
   maxBodyBytes: number;
+  /** A pushed adapter with its manifest. */
+  maxAdapterBytes: number;
   /** Inputs of one request. */
   maxInputs: number;
   /** UTF-16 code units of one text. */
@@ -26,6 +29,7 @@ export interface Services {
   base(): Promise<Base>;
   /** Whether the base is open, or nothing speaks against opening it, and what is to be loaded at start has been. */
   ready(): boolean;
+  shadows: Shadows;
   limits: Limits;
   now(): Date;
   /** Left out: nothing is counted, and /metrics is not there. */
@@ -36,6 +40,7 @@ export interface Services {
 
 export const defaultLimits: Limits = {
   maxBodyBytes: 1 << 20,
+  maxAdapterBytes: 64 << 20,
   maxInputs: 128,
   maxTextLength: 100_000,
   deadlineMs: 25_000,
@@ -43,6 +48,8 @@ export const defaultLimits: Limits = {
 
 /** Adapters kept in memory; q,v at rank 8 takes 75 kB in int8. */
 const adapterBudgetBytes = 256 << 20;
+/** Requests that wait for their comparison with a shadow, with up to `maxBodyBytes` of text each. */
+const maxShadowsWaiting = 16;
 /** How long a request may still be answered by what an alias pointed to before. */
 const aliasTtlMs = 5_000;
 
@@ -69,7 +76,12 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     return openBase({ store: options.store, name, cacheDir, workers, observer: metrics?.engine });
   });
   /** What is to be done when no request is under way any more; one that fails stops no other. */
-  const onClose: (() => Promise<void>)[] = [base.close];
+  const onClose: (() => Promise<void>)[] = [
+    async () => {
+      await shadows.close();
+      await base.close();
+    },
+  ];
   const store = servedStore(options.store);
   const adapters = openAdapters({
     store,
@@ -80,6 +92,13 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     onLoad: metrics?.adapterLoaded,
   });
   metrics?.readAdapters(adapters.stats);
+  const shadows = openShadows({
+    // Where the calling thread computes, a shadow would hold up the next answer.
+    maxWaiting: workers === 0 ? 0 : maxShadowsWaiting,
+    onDisagreement: logDisagreement,
+    onFailure: error => logError(error),
+  });
+  metrics?.readShadows(shadows.counts);
   let warming = prefetch.length > 0;
   const warmUp = async () => {
     const { loaded, failed } = await adapters.prefetch(prefetch);
@@ -96,6 +115,7 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     adapters,
     base: base.get,
     ready: () => !warming && base.ready(),
+    shadows,
     limits: { ...defaultLimits, ...limits },
     now: () => new Date(),
     metrics,

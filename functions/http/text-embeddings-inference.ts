@@ -15,6 +15,7 @@ import {
   needsKey,
   predictionHeaders,
   problems,
+  requestHeaders,
 } from './responses.ts';
 import type { Limits } from './services.ts';
 
@@ -77,9 +78,13 @@ export function addTextEmbeddingsInference(app: OpenAPIHono<RequestEnv>, service
       path,
       tags: ['predictions'],
       security: needsKey,
-      request: { params, body: { required: true, content: { 'application/json': { schema } } } },
+      request: {
+        params,
+        headers: requestHeaders,
+        body: { required: true, content: { 'application/json': { schema } } },
+      },
       responses: {
-        ...answer('What text-embeddings-inference answers.', Predictions, predictionHeaders),
+        ...answer('What text-embeddings-inference answers.', Predictions, { headers: predictionHeaders }),
         ...problems(...predictionProblems),
       },
     });

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
+import { describeAdapter, listAdapters } from '../../functions/artifacts/listing.ts';
 import { parseReference } from '../../functions/artifacts/names.ts';
 import {
-  describeAdapter,
-  listAdapters,
   loadVersion,
   publishVersion,
   readAlias,
@@ -183,6 +182,43 @@ describe('an alias', () => {
     await setAlias(store, { ...live, digest: one });
     const set = await setAlias(store, { ...live, digest: two });
     expect(await setAlias(dyingAt(store, 1), { ...live, digest: two })).toEqual(set);
+  });
+
+  it('of before canaries and shadows is read and moved as ever', async () => {
+    const store = freshStore();
+    const [one = '', two = ''] = await published(store, 'one', 'two');
+    const old = { digest: one, previous: null, updatedAt: '2026-01-02T03:04:05.678Z' };
+    await store.put('tenants/acme/adapters/spam/aliases/live.json', text(JSON.stringify(old)));
+    expect((await readAlias(store, live))?.alias).toEqual(old);
+    expect(await setAlias(store, { ...live, digest: two })).toMatchObject({ digest: two, previous: one });
+  });
+
+  it.each([
+    ['a canary of all requests', { canary: { digest: 'a'.repeat(64), percent: 100 } }],
+    ['a canary of none', { canary: { digest: 'a'.repeat(64), percent: 0 } }],
+    ['a canary of nothing', { canary: { percent: 5 } }],
+    ['a shadow that is no digest', { shadow: '../other' }],
+  ])('with %s is damaged', async (_what, changes) => {
+    const store = freshStore();
+    const alias = {
+      digest: 'b'.repeat(64),
+      previous: null,
+      updatedAt: '2026-01-02T03:04:05.678Z',
+      ...changes,
+    };
+    await store.put('tenants/acme/adapters/spam/aliases/live.json', text(JSON.stringify(alias)));
+    await expect(readAlias(store, live)).rejects.toMatchObject({ code: 'invalid_artifact' });
+  });
+
+  it('tries no version that is not there', async () => {
+    const store = freshStore();
+    const [one = ''] = await published(store, 'one');
+    const digest = sha256('x');
+    for (const trial of [{ canary: { digest, percent: 5 } }, { shadow: digest }])
+      await expect(setAlias(store, { ...live, digest: one, ...trial })).rejects.toMatchObject({
+        code: 'not_found',
+        message: expect.stringContaining(digest),
+      });
   });
 
   it('points to nothing that is not there', async () => {

@@ -7,6 +7,7 @@ import { openDirectoryStore } from '../../functions/store/directory.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { promote } from '../../trainer/commands/promote.ts';
 import { rollback } from '../../trainer/commands/rollback.ts';
+import { startShadow, stopShadow } from '../../trainer/commands/shadow.ts';
 import { adapter, allKeys, scratch } from '../artifacts/manifest.ts';
 import { refusalOf, resultOf, runTrainer } from './trainer.ts';
 
@@ -139,6 +140,123 @@ describe('rollback', () => {
   });
 });
 
+describe('a canary', () => {
+  const share = (percent: number, reference = 'support@candidate', on = store) =>
+    promote(on, { tenant, reference: parseReference(reference), alias: 'live', percent });
+
+  test('answers a share, while live stays and a rollback still goes where it went', async () => {
+    await moveTo(`support@sha256:${third}`);
+    const before = (await standing('live'))!;
+    expect(await share(10)).toEqual({
+      ...{ tenant, name, alias: 'live', digest: third, previous: first },
+      canary: { digest: second, percent: 10 },
+    });
+    expect(await standing('live')).toEqual({
+      ...{ ...before, updatedAt: expect.any(String) },
+      canary: { digest: second, percent: 10 },
+    });
+  });
+
+  test('grows, and is promoted for good, which ends it', async () => {
+    await share(10);
+    await share(50);
+    expect(await standing('live')).toMatchObject({ canary: { digest: second, percent: 50 } });
+    expect(await moveTo('support@candidate')).toMatchObject({ digest: second, previous: first });
+    expect(await standing('live')).not.toHaveProperty('canary');
+  });
+
+  test('of 100 % is a promotion', async () => {
+    expect(await share(100)).toEqual({
+      ...{ tenant, name, alias: 'live', digest: second, previous: first },
+    });
+  });
+
+  test('is ended by a rollback, which goes back by itself the next time', async () => {
+    await moveTo(`support@sha256:${third}`);
+    await share(10);
+    expect(await moveBack()).toEqual({
+      ...{ tenant, name, alias: 'live', digest: third, previous: first },
+      ended: { digest: second, percent: 10 },
+    });
+    expect(await standing('live')).not.toHaveProperty('canary');
+    expect(await moveBack()).toMatchObject({ digest: first, previous: third });
+  });
+
+  test('is ended where what is live is promoted once more', async () => {
+    await share(10);
+    expect(await moveTo(`support@sha256:${first}`)).toMatchObject({ digest: first, previous: null });
+    expect(await standing('live')).not.toHaveProperty('canary');
+  });
+
+  test.each([
+    ['what is live', () => share(10, `support@sha256:${first}`), 'usage', 'there is nothing to try'],
+    ['what is not there', () => share(10, `support@sha256:${nowhere}`), 'not_found', nowhere],
+    ['an alias that is not there', () => promote(store, { tenant, reference: parseReference('support'), alias: 'new', percent: 5 }), 'not_found', 'support@new'],
+    // biome-ignore format: a table
+  ] as const)('of or for %s is refused', async (_what, move, code, told) => {
+    const before = await standing('live');
+    await expect(move()).rejects.toMatchObject({ code, message: expect.stringContaining(told) });
+    expect(await standing('live')).toEqual(before);
+  });
+
+  test('of another task or another base is refused', async () => {
+    for (const [changes, code] of [
+      [{ task: 'sequence-labeling', labels: ['O'] }, 'wrong_task'],
+      [{ base: { name: 'big', digest: nowhere, tokenizer: nowhere } }, 'digest_mismatch'],
+    ] as const) {
+      const { digest } = await publishVersion(store, { tenant, name, ...adapter('x', changes as object) });
+      await expect(share(10, `support@sha256:${digest}`)).rejects.toMatchObject({ code });
+      await expect(
+        startShadow(store, { tenant, reference: { name, digest }, alias: 'live' }),
+      ).rejects.toMatchObject({ code });
+    }
+    expect(await standing('live')).not.toHaveProperty('canary');
+  });
+
+  test('and another one at once: one wins, the other is told', async () => {
+    const ended = await Promise.allSettled([share(10), share(20), share(30)]);
+    const lost = ended.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    for (const { reason } of lost) expect(reason).toMatchObject({ code: 'conflict' });
+    const won = ended.findIndex(({ status }) => status === 'fulfilled');
+    expect(won).toBeGreaterThanOrEqual(0);
+    const stands = (await standing('live'))!.canary!.percent;
+    expect(ended[stands / 10 - 1]!.status).toBe('fulfilled');
+  });
+});
+
+describe('a shadow', () => {
+  const reference = () => parseReference('support@candidate');
+
+  test('stands beside a canary, outlives its start, and is stopped alone', async () => {
+    await promote(store, { tenant, reference: { name, digest: third }, alias: 'live', percent: 10 });
+    expect(await startShadow(store, { tenant, reference: reference(), alias: 'live' })).toEqual({
+      ...{ tenant, name, alias: 'live', digest: first, shadow: second },
+    });
+    await promote(store, { tenant, reference: { name, digest: third }, alias: 'live', percent: 20 });
+    expect(await standing('live')).toMatchObject({
+      ...{ digest: first, previous: null, shadow: second },
+      canary: { digest: third, percent: 20 },
+    });
+    expect(await stopShadow(store, { tenant, name, alias: 'live' })).toMatchObject({ shadow: null });
+    expect(await standing('live')).toMatchObject({ canary: { digest: third } });
+    expect(await standing('live')).not.toHaveProperty('shadow');
+  });
+
+  test('is ended where the alias moves', async () => {
+    await startShadow(store, { tenant, reference: reference(), alias: 'live' });
+    await moveTo('support@candidate');
+    expect(await standing('live')).not.toHaveProperty('shadow');
+  });
+
+  test('of an alias that is not there is neither started nor stopped', async () => {
+    const alias = { tenant, name, alias: 'new' };
+    await expect(startShadow(store, { ...alias, reference: reference() })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await expect(stopShadow(store, alias)).rejects.toMatchObject({ code: 'not_found' });
+  });
+});
+
 describe('an alias that someone else moves in between', () => {
   /** The store, but right after the first look at live another moves it to the third version. */
   const raced = (): Store => {
@@ -194,6 +312,26 @@ describe('an alias that someone else moves in between', () => {
 });
 
 describe('on the command line', () => {
+  test('an adapter is deleted only by --yes, and its files are collected afterwards', async () => {
+    const refusal = refusalOf(await trainer('adapters', 'delete', 'support'), 2);
+    expect(refusal).toContain('support has 3 versions and the aliases candidate, live: add --yes');
+    expect(await standing('live')).toBeDefined();
+    expect(resultOf(await trainer('adapters', 'delete', 'support', '--yes', '--json'))).toEqual({
+      ...{ tenant, name, aliases: ['candidate', 'live'] },
+      versions: [first, second, third].sort(),
+    });
+    const gone = refusalOf(await trainer('adapters', 'delete', 'support', '--yes'));
+    expect(gone).toBe(refusalOf(await trainer('adapters', 'support')));
+    expect(gone.replaceAll('support', 'never')).toBe(refusalOf(await trainer('adapters', 'never')));
+    expect((await trainer('adapters')).stdout).toBe('no adapters\n');
+    expect((await trainer('adapters', 'gc', '--dry-run')).stdout).toContain('3 files would be removed\n');
+    expect(resultOf(await trainer('adapters', 'gc', '--json'))).toMatchObject({
+      ...{ tenant, dryRun: false },
+      files: expect.objectContaining({ length: 3 }),
+    });
+    expect(await allKeys(store)).toEqual([]);
+  });
+
   test('each prints what the alias is now as one line of JSON', async () => {
     expect(resultOf(await trainer('promote', 'support@candidate', '--json'))).toEqual({
       ...{ tenant, name, alias: 'live', digest: second, previous: first },
@@ -206,6 +344,27 @@ describe('on the command line', () => {
   test('each says it to people', async () => {
     const { code, stdout } = await trainer('promote', `support@sha256:${third}`, '--alias', 'candidate');
     expect([code, stdout]).toEqual([0, `support@candidate -> sha256:${third}\n`]);
+    const shared = await trainer('promote', 'support@candidate', '--percent', '2.5');
+    expect([shared.code, shared.stdout]).toEqual([
+      0,
+      `support@live -> sha256:${first}, 2.5 % of requests -> sha256:${third}\n`,
+    ]);
+    const shadowed = await trainer('shadow', `support@sha256:${second}`);
+    expect([shadowed.code, shadowed.stdout]).toEqual([
+      0,
+      `support@live -> sha256:${first}, shadow sha256:${second}\n`,
+    ]);
+    const described = await trainer('adapters', 'support');
+    expect(described.stdout).toMatch(
+      new RegExp(
+        `^@live -> sha256:${first} \\(.+\\), 2.5 % -> sha256:${third}, shadow sha256:${second}$`,
+        'm',
+      ),
+    );
+    const unshadowed = await trainer('shadow', 'support', '--stop');
+    expect(unshadowed.stdout).toBe(`support@live -> sha256:${first}, no shadow\n`);
+    const ended = await trainer('rollback', 'support');
+    expect(ended.stdout).toBe(`support@live -> sha256:${first} (canary sha256:${third} ended)\n`);
     const back = await trainer('rollback', 'support', '--alias', 'candidate');
     expect([back.code, back.stdout]).toEqual([
       0,
@@ -218,6 +377,11 @@ describe('on the command line', () => {
     [['promote', '../globex@live'], 1, 'is no adapter reference'],
     [['promote', 'support@candidate', '--alias', 'Live'], 1, 'an alias: '],
     [['promote', 'support@live'], 2, 'cannot be promoted to itself'],
+    [['promote', 'support@candidate', '--percent', '0'], 2, 'a number above 0 and at most 100'],
+    [['promote', 'support@candidate', '--percent', '101'], 2, 'a number above 0 and at most 100'],
+    [['promote', `support@live`, '--alias', 'candidate', '--percent', 'x'], 2, 'a number above 0'],
+    [['shadow', 'support@live'], 2, 'there is nothing to try'],
+    [['shadow'], 2, "missing required argument 'version'"],
     [['promote'], 2, "missing required argument 'version'"],
     [['rollback', 'support@live'], 1, 'an adapter name: '],
     [['rollback', 'support'], 1, 'promote another version instead'],

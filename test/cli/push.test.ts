@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sha256 } from '../../functions/artifacts/digest.ts';
 import { readSafetensors, type TensorData, writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { loadVersion, readAlias } from '../../functions/artifacts/versions.ts';
+import { publish } from '../../functions/publish.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { readAdapterDirectory } from '../../trainer/adapter-directory.ts';
-import { publish } from '../../trainer/publish.ts';
 import { refusalOf, resultOf } from './trainer.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -113,12 +113,15 @@ describe('gates', () => {
       rewriteManifest(folder, { metrics: { trained: good, served: { ...good, accuracy: 0.875 } } }),
     );
     for (const [args, told] of [
-      [['--min-metric', 'accuracy=0.88'], 'accuracy is 0.875 as served, under --min-metric 0.88: not pushed'],
+      [['--min-metric', 'accuracy=0.88'], 'accuracy is 0.875 as served, under the least of 0.88: not pushed'],
       [['--min-metric', 'accuracy=0.8', '--min-metric', 'f1_macro=0.6'], 'f1_macro is 0.5'],
-      [['--min-metric', 'recall=0.1'], '--min-metric recall: the manifest has accuracy, f1_macro'],
+      [
+        ['--min-metric', 'recall=0.1'],
+        'no recall to hold against the least of 0.1: the manifest has accuracy, f1_macro',
+      ],
       [
         ['--max-drop', '0.02'],
-        'accuracy falls from 0.9 (float32) to 0.875 (as served), by more than --max-drop 0.02',
+        'accuracy falls from 0.9 (float32) to 0.875 (as served), by 0.025, over the allowed drop of 0.02',
       ],
     ] as const)
       expect(refusalOf(await push(name, 'gates', ...args))).toContain(told);

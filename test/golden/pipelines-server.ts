@@ -9,7 +9,7 @@ import { startServer } from '../../functions/http/serve.ts';
 import { openDirectoryStore } from '../../functions/store/directory.ts';
 import { pullBase } from '../../trainer/commands/pull-base.ts';
 import { readPeftDirectory } from '../../trainer/peft/read.ts';
-import { publish } from '../../trainer/publish.ts';
+import { publish } from '../../functions/publish.ts';
 
 export const recorded = (path: string) => fileURLToPath(new URL(`pipelines/${path}`, import.meta.url));
 /** As `LENGTH` in pipelines.py. */

@@ -11,6 +11,7 @@ import { headNames, loraNames } from '../../functions/artifacts/modules.ts';
 import { publishVersion, setAlias } from '../../functions/artifacts/versions.ts';
 import { createApp } from '../../functions/http/app.ts';
 import { defaultLimits, type Services } from '../../functions/http/services.ts';
+import { openShadows } from '../../functions/shadow.ts';
 import { openDirectoryStore } from '../../functions/store/directory.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { baseManifest, fakeBase } from './fake-base.ts';
@@ -137,6 +138,7 @@ export async function serving(changes: Partial<Services> = {}): Promise<Serving>
     }),
     base: async () => base,
     ready: () => true,
+    shadows: openShadows({ maxWaiting: 16, onDisagreement() {}, onFailure() {} }),
     limits,
     now: () => clock.now,
     ...changes,

@@ -47,7 +47,9 @@ test('a PEFT directory without --base is refused, and so are its flags with anot
 test('a gate on a metric refuses it, since PEFT wrote none', async () => {
   const gated = await push(golden('pattern'), '--base', 'golden', '--min-metric', 'f1=50');
   expect(gated.code).toBe(1);
-  expect(gated.stderr).toMatch(/error: --min-metric f1: the manifest has no served metrics/);
+  expect(gated.stderr).toMatch(
+    /error: no f1 to hold against the least of 50: the manifest has no served metrics/,
+  );
 });
 
 test('export says what it cannot find or write', async () => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import { headNames, loraNames } from '../../functions/artifacts/modules.ts';
 import { float32, type Tensor, type TensorData } from '../../functions/artifacts/safetensors.ts';
-import { publish } from '../../trainer/publish.ts';
+import { publish } from '../../functions/publish.ts';
 import { type Change, cases, changedCopy, type ReadOptions, readPeft } from './directories.ts';
 import { type GoldenBase, golden, openGoldenBase, tensorsOf } from './golden-base.ts';
 

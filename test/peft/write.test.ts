@@ -10,9 +10,9 @@ import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
 import type { AdapterManifest, Head } from '../../functions/artifacts/manifests.ts';
 import { headNames, loraNames } from '../../functions/artifacts/modules.ts';
 import { float32 } from '../../functions/artifacts/safetensors.ts';
+import { publish } from '../../functions/publish.ts';
 import { exportAdapter } from '../../trainer/commands/export.ts';
 import { type PeftReadOptions, readPeftDirectory } from '../../trainer/peft/read.ts';
-import { publish } from '../../trainer/publish.ts';
 import { adapterTensors } from '../engine/rows.ts';
 import { type GoldenBase, golden, openGoldenBase, tensorsOf } from './golden-base.ts';
 

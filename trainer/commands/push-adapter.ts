@@ -1,10 +1,11 @@
 /** `push-adapter`: publishes a trained adapter, ours or PEFT's, for a tenant and points an alias at it. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { VeneerError } from '../../functions/error.ts';
+import { parseMinMetric } from '../../functions/gates.ts';
+import { type FinishedAdapter, publish } from '../../functions/publish.ts';
 import type { Store } from '../../functions/store/store.ts';
-import { type AdapterDirectory, readAdapterDirectory } from '../adapter-directory.ts';
+import { readAdapterDirectory } from '../adapter-directory.ts';
 import { isPeftDirectory, type PeftReadOptions, readPeftDirectory } from '../peft/read.ts';
-import { publish } from '../publish.ts';
 import { cacheDir, openSharedStore, outputOf, real, type SharedOptions, shared, whole } from './command.ts';
 
 /** What only a PEFT directory leaves open. */
@@ -19,10 +20,9 @@ interface Flags extends SharedOptions, PeftFlags {
 }
 
 function collectMetric(text: string, known: Record<string, number>): Record<string, number> {
-  const [, metric, value] = /^([\w-]+)=(-?[\d.]+(?:e-?\d+)?)$/.exec(text) ?? [];
-  if (metric === undefined || Number.isNaN(Number(value)))
-    throw new InvalidArgumentError('Write metric=value, e.g. accuracy=0.9.');
-  return { ...known, [metric]: Number(value) };
+  const parsed = parseMinMetric(text);
+  if (!parsed) throw new InvalidArgumentError('Write metric=value, e.g. accuracy=0.9.');
+  return { ...known, [parsed[0]]: parsed[1] };
 }
 
 async function readDirectory(
@@ -30,7 +30,7 @@ async function readDirectory(
   directory: string,
   flags: PeftFlags,
   log: (line: string) => void,
-): Promise<AdapterDirectory> {
+): Promise<FinishedAdapter> {
   if (!(await isPeftDirectory(directory))) {
     const given = Object.keys(flags)[0];
     if (given === undefined) return readAdapterDirectory(directory);
@@ -82,8 +82,7 @@ export function pushAdapterCommand(program: Command): void {
       const store = await openSharedStore(flags);
       const adapter = await readDirectory(store, directory, peftFlags, output.log);
       const { created, ...result } = await publish(store, adapter, {
-        ...{ tenant, name, alias, minMetrics: minMetric },
-        ...(maxDrop === undefined ? {} : { maxDrop }),
+        ...{ tenant, name, alias, minMetrics: minMetric, maxDrop },
       });
       output.result(
         result,

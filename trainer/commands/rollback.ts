@@ -1,8 +1,9 @@
 /**
- * `rollback`: points an alias back at what it pointed to before. One version back is all an alias remembers, and rolling
- * back swaps the two: a second rollback goes forward again.
+ * `rollback`: ends a canary where one answers a share of the requests; else points an alias back at what it pointed to
+ * before. One version back is all an alias remembers, and rolling back swaps the two: a second one goes forward again.
  */
 import type { Command } from 'commander';
+import type { Canary } from '../../functions/artifacts/manifests.ts';
 import { notFound, readAlias, setAlias } from '../../functions/artifacts/versions.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
@@ -13,9 +14,16 @@ import type { MovedAlias } from './promote.ts';
 export async function rollback(
   store: Store,
   { tenant, name, alias }: { tenant: string; name: string; alias: string },
-): Promise<MovedAlias> {
+): Promise<MovedAlias & { ended?: Canary }> {
   const expect = await readAlias(store, { tenant, name, alias });
   if (!expect) throw notFound({ name, alias });
+  if (expect.alias.canary) {
+    const { digest, previous } = await setAlias(store, {
+      ...{ tenant, name, alias, expect },
+      digest: expect.alias.digest,
+    });
+    return { tenant, name, alias, digest, previous, ended: expect.alias.canary };
+  }
   const digest = expect.alias.previous;
   if (digest === null)
     throw new VeneerError(
@@ -28,7 +36,9 @@ export async function rollback(
 
 export function rollbackCommand(program: Command): void {
   shared(program.command('rollback'))
-    .description('point an alias back at what it pointed to before; a second time goes forward again')
+    .description(
+      'end an alias’s canary, or point it back at what it pointed to before; a second time goes forward again',
+    )
     .argument('<name>', 'name of the adapter')
     .requiredOption('--tenant <tenant>', 'whose adapter')
     .option('--alias <alias>', 'alias that shall go back', 'live')
@@ -38,7 +48,9 @@ export function rollbackCommand(program: Command): void {
       const moved = await rollback(await openSharedStore(flags), { tenant, name, alias });
       output.result(
         moved,
-        `${name}@${alias} -> sha256:${moved.digest} (was sha256:${moved.previous}; again to go forward)`,
+        moved.ended
+          ? `${name}@${alias} -> sha256:${moved.digest} (canary sha256:${moved.ended.digest} ended)`
+          : `${name}@${alias} -> sha256:${moved.digest} (was sha256:${moved.previous}; again to go forward)`,
       );
     });
 }

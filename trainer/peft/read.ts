@@ -8,8 +8,8 @@ import { AdapterManifest, type BaseManifest, type Problem } from '../../function
 import { familyNames } from '../../functions/artifacts/modules.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
+import type { FinishedAdapter } from '../../functions/publish.ts';
 import type { Store } from '../../functions/store/store.ts';
-import type { AdapterDirectory } from '../adapter-directory.ts';
 import { readText } from '../data/files.ts';
 import { parseJson } from '../data/json.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
@@ -52,7 +52,7 @@ export async function readPeftDirectory(
   directory: string,
   options: PeftReadOptions,
   log: (line: string) => void,
-): Promise<AdapterDirectory> {
+): Promise<FinishedAdapter> {
   const base = await readBase(store, options.base);
   const { config } = base;
   const paths = {

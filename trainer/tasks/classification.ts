@@ -1,5 +1,6 @@
 /** Training of text classification: one label, several labels, or a number. */
 import type { Metrics, Problem } from '../../functions/artifacts/manifests.ts';
+import { mainMetrics } from '../../functions/gates.ts';
 import {
   type ClassificationInput,
   type ClassificationOptions,
@@ -18,12 +19,6 @@ import type { Decoding, TrainingTask } from './training-task.ts';
 
 type Examples = readonly ClassificationExample[];
 type Outputs = readonly ClassificationOutput[];
-
-const mainMetrics: Record<Problem, string> = {
-  'single-label': 'accuracy',
-  'multi-label': 'f1_micro',
-  regression: 'pearson',
-};
 
 const scorers: Record<Problem, (examples: Examples, outputs: Outputs, decoding: Decoding) => Metrics> = {
   'single-label': (examples, outputs) =>
@@ -56,7 +51,7 @@ export const classification: TrainingTask<
   ClassificationOptions
 > = {
   serving,
-  mainMetric: problem => mainMetrics[problem],
+  mainMetric: mainMetrics.classification,
   defaults: { maxLength: 128, stride: 32 },
   // The dense layer is worth a point on many classes (README); without it an adapter is 147 kB smaller at hidden size 384.
   head: pooling => ({ kind: 'pooled', pooling, dense: true }),

@@ -1,4 +1,5 @@
 /** Training of extractive question answering: start and end of the answer; [CLS] for both where a window has none. */
+import { mainMetrics } from '../../functions/gates.ts';
 import {
   type Answer,
   type EncodedQuestion,
@@ -19,7 +20,7 @@ export const questionAnswering: TrainingTask<
   QuestionOptions
 > = {
   serving,
-  mainMetric: () => 'f1',
+  mainMetric: mainMetrics['question-answering'],
   defaults: { maxLength: 256, stride: 64 },
   head: () => ({ kind: 'token' }),
   read: path => readQuestions(path),

@@ -4,6 +4,7 @@
  * where there is none: the many pieces of web addresses would drown the rare entities (they cannot start one, since
  * decoding allows I- only after B-). What is scored is the tag of the first piece.
  */
+import { mainMetrics } from '../../functions/gates.ts';
 import {
   type EncodedLabeling,
   type LabelingInput,
@@ -49,7 +50,7 @@ export const sequenceLabeling: TrainingTask<
   object
 > = {
   serving,
-  mainMetric: () => 'f1',
+  mainMetric: mainMetrics['sequence-labeling'],
   defaults: { maxLength: 128, stride: 32 },
   head: () => ({ kind: 'token' }),
   read: readLabeling,

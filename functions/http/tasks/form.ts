@@ -64,10 +64,10 @@ export function taskForm<Input, Output, Form extends Encoded, Options, Shown ext
     items: (Input | InvalidFields)[],
     refused?: (error: VeneerError) => VeneerError,
   ): Question => ({
-    async answer({ base, adapter, run, timed }, parameters) {
+    async answer({ base, adapter, run, timed, decoded }, parameters) {
       const inputs = items.flatMap(item => (item instanceof InvalidFields ? [] : [item]));
       const predicted = await predict<Input, Output | VeneerError, Form, Options>({
-        ...{ base, adapter, task, inputs, refused, run, timed },
+        ...{ base, adapter, task, inputs, refused, run, timed, decoded },
         options: form.options(parameters, adapter.manifest),
       });
       let next = 0;

@@ -53,9 +53,9 @@ export function pipeline<Input, Output, Form extends Encoded, Options, Parameter
     const parameters = (given ?? {}) as Given<Parameters>;
     return (inputs: Input[], many: boolean): PipelineQuestion =>
       async asking => {
-        const { base, adapter, run, timed } = asking;
+        const { base, adapter, run, timed, decoded } = asking;
         const { outputs, usage } = await predict({
-          ...{ base, adapter, task, inputs, run, timed },
+          ...{ base, adapter, task, inputs, run, timed, decoded },
           options: options(parameters, adapter.manifest),
           windows: windows?.(parameters, asking),
         });
