@@ -10,6 +10,7 @@ const codes = {
   unauthenticated: [401, 1, 'A valid API key is required'],
   forbidden: [403, 1, 'The key does not allow this'],
   not_found: [404, 1, 'Not found'],
+  method_not_allowed: [405, 1, 'The method is not served here'],
   wrong_task: [409, 1, 'The adapter serves another task'],
   conflict: [409, 1, 'Something else changed it first'],
   digest_mismatch: [409, 1, 'The digest does not match'],

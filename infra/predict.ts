@@ -2,6 +2,7 @@
 import { bucket, readableArtifacts } from './artifacts.ts';
 
 const onnxruntime = 'node_modules/onnxruntime-node';
+const swagger = 'node_modules/swagger-ui-dist';
 
 export const predict = new sst.aws.Function('Predict', {
   handler: 'functions/lambda.handler',
@@ -17,12 +18,15 @@ export const predict = new sst.aws.Function('Predict', {
     // One request at a time: the engine computes in the thread that asks.
     VENEER_WORKERS: '0',
   },
-  nodejs: { esbuild: { external: ['onnxruntime-node'] } },
+  nodejs: { esbuild: { external: ['onnxruntime-node'], loader: { '.html': 'text' } } },
   // Not `nodejs.install`: the package holds the binaries of five platforms, 290 MB, and Lambda takes 250.
   copyFiles: [
     { from: `${onnxruntime}/package.json` },
     { from: `${onnxruntime}/dist` },
     { from: `${onnxruntime}/bin/napi-v6/linux/arm64` },
     { from: 'node_modules/onnxruntime-common' },
+    { from: `${swagger}/package.json` },
+    { from: `${swagger}/swagger-ui-bundle.js` },
+    { from: `${swagger}/swagger-ui.css` },
   ],
 });

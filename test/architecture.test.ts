@@ -41,7 +41,7 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
   [
     'Hono: the HTTP surface, and its HTML templates for reports',
     /^(hono$|hono\/|@hono\/)/,
-    /^(functions\/(http\/.+|server|lambda)|trainer\/report\/markup)\.ts$/,
+    /^(functions\/(http\/.+|server|lambda|client)|trainer\/report\/markup)\.ts$/,
   ],
   [
     'Observable Plot and linkedom: the charts of reports',
@@ -98,7 +98,7 @@ describe('the import table', () => {
     const entryPoints = Object.keys(sources);
     const { metafile } = await build({
       ...{ entryPoints, bundle: true, packages: 'external', platform: 'node', format: 'esm' },
-      ...{ outdir: 'unused', write: false, metafile: true },
+      ...{ outdir: 'unused', write: false, metafile: true, loader: { '.html': 'text' } },
     });
     const followed = Object.entries(metafile.inputs).flatMap(([from, input]) =>
       input.imports.map(({ path }) => `${from} ${path}`),

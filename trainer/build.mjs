@@ -1,4 +1,5 @@
-/** Bundles the entry files to dist/ with packages left external. Workers are entries of their own. */
+/** Bundles the entry files to dist/ with packages left external. Workers are entries of their own, and so is the client. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -12,6 +13,7 @@ const entries = [
   'trainer/bench/transformers-js.ts',
   'trainer/engines/onnx-worker.ts',
   'functions/server.ts',
+  'functions/client.ts',
   'functions/engine/worker.ts',
 ].filter(entry => existsSync(entry));
 
@@ -25,9 +27,15 @@ await build({
   bundle: true,
   splitting: true,
   packages: 'external',
+  loader: { '.html': 'text' },
   platform: 'node',
   format: 'esm',
   target: 'node20',
   sourcemap: true,
   logLevel: 'warning',
+});
+
+// What a TypeScript program that imports the client is checked against.
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'functions/tsconfig.client.json'], {
+  stdio: 'inherit',
 });

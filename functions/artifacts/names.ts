@@ -2,13 +2,11 @@
 import * as z from 'zod';
 import { VeneerError } from '../error.ts';
 
+const namePattern = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const name = (what: string) =>
   z
     .string()
-    .regex(
-      /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
-      `${what}: 1 to 63 lower-case letters, digits and inner dashes`,
-    );
+    .regex(new RegExp(`^${namePattern}$`), `${what}: 1 to 63 lower-case letters, digits and inner dashes`);
 
 export const TenantName = name('a tenant name');
 export const AdapterName = name('an adapter name');
@@ -22,22 +20,19 @@ export const tasks = ['classification', 'sequence-labeling', 'question-answering
 export const TaskName = z.enum(tasks);
 export type TaskName = z.infer<typeof TaskName>;
 
+export const referencePattern = new RegExp(`^${namePattern}(?:@(?:${namePattern}|sha256:[0-9a-f]{64}))?$`);
+export const howToRefer = 'write name, name@alias or name@sha256:<64 hex digits>';
+
 /** `name`, `name@alias` or `name@sha256:<digest>`; a bare name is alias `live`. */
 export type AdapterReference = { name: string; alias: string } | { name: string; digest: string };
 
 /** @throws VeneerError `invalid_request` where the text is no reference. */
 export function parseReference(text: string): AdapterReference {
-  const at = text.indexOf('@');
-  const head = at < 0 ? text : text.slice(0, at);
-  const tail = at < 0 ? 'live' : text.slice(at + 1);
-  const digest = tail.startsWith('sha256:') ? tail.slice(7) : undefined;
-  if (
-    !AdapterName.safeParse(head).success ||
-    !(digest === undefined ? AliasName.safeParse(tail) : Digest.safeParse(digest)).success
-  )
+  if (!referencePattern.test(text))
     throw new VeneerError(
       'invalid_request',
-      `${JSON.stringify(text.slice(0, 160))} is no adapter reference: write name, name@alias or name@sha256:<64 hex digits>`,
+      `${JSON.stringify(text.slice(0, 160))} is no adapter reference: ${howToRefer}`,
     );
-  return digest === undefined ? { name: head, alias: tail } : { name: head, digest };
+  const [head, tail = 'live'] = text.split('@') as [string, string?];
+  return tail.startsWith('sha256:') ? { name: head, digest: tail.slice(7) } : { name: head, alias: tail };
 }

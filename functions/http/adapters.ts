@@ -11,13 +11,13 @@ import type { Services } from './services.ts';
 const Digest = z.string().openapi({ description: 'SHA-256, 64 lower-case hexadecimal digits.' });
 const Metrics = z.record(z.string(), z.number());
 
-const AdapterList = z
+export const AdapterList = z
   .object({
     adapters: z.array(z.object({ name: z.string(), versions: z.int(), aliases: z.array(z.string()) })),
   })
   .openapi('AdapterList');
 
-const Adapter = z
+export const Adapter = z
   .object({
     name: z.string(),
     versions: z.array(

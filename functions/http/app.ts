@@ -5,12 +5,15 @@ import { addAdapters } from './adapters.ts';
 import { openKeyring, requireScope } from './auth.ts';
 import { jsonBody } from './body.ts';
 import type { RequestEnv } from './context.ts';
+import { addDocs } from './docs.ts';
 import { addHealth } from './health.ts';
 import { addHuggingFace } from './hugging-face.ts';
 import { InvalidFields } from './issues.ts';
+import { methodTable } from './method-table.ts';
 import { exposed, metricsPath } from './metrics.ts';
 import { observed } from './observed.ts';
 import { addOpenapi } from './openapi.ts';
+import { addPlayground } from './playground/playground.ts';
 import { addPrediction } from './predictions.ts';
 import { renderProblem } from './problem.ts';
 import { addPush } from './push.ts';
@@ -26,9 +29,14 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
     },
   });
   app.onError(renderProblem);
-  app.notFound(c =>
-    renderProblem(new VeneerError('not_found', 'nothing is served here: see /openapi.json'), c),
-  );
+  const methodsOf = methodTable(app);
+  app.notFound(c => {
+    const allowed = methodsOf(c.req.path);
+    if (allowed.length === 0)
+      return renderProblem(new VeneerError('not_found', 'nothing is served here: see /openapi.json'), c);
+    c.header('Allow', allowed.join(', '));
+    return renderProblem(new VeneerError('method_not_allowed', `send ${allowed.join(' or ')} here`), c);
+  });
   app.use(requestId, observed(services));
 
   const forms = taskForms(services.limits);
@@ -46,5 +54,7 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   addHuggingFace(app, forms, services);
   addTextEmbeddingsInference(app, services);
   addOpenapi(app);
+  addDocs(app);
+  addPlayground(app);
   return app;
 }

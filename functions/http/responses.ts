@@ -1,6 +1,7 @@
 /** Answers as the OpenAPI document shows them. */
 import type { RouteConfig } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
+import { howToRefer, referencePattern } from '../artifacts/names.ts';
 import { type ErrorCode, VeneerError } from '../error.ts';
 import { Problem, problemType } from './problem.ts';
 
@@ -9,16 +10,14 @@ type Responses = RouteConfig['responses'];
 const headers = z.object({ 'x-request-id': z.string() });
 
 /** An adapter in a request. */
-export const adapterReference = z.string().max(200).openapi({
+const reference = z.string().regex(referencePattern, `no adapter reference: ${howToRefer}`);
+export const adapterReference = reference.openapi({
   description: 'An adapter: `name` (its alias live), `name@alias` or `name@sha256:<digest>`.',
   example: 'support@live',
 });
 
 export const adapterInPath = z.object({
-  adapter: z
-    .string()
-    .max(200)
-    .openapi({ description: 'An adapter reference, URL-encoded.', example: 'support' }),
+  adapter: reference.openapi({ description: 'An adapter reference, URL-encoded.', example: 'support' }),
 });
 
 export const requestKeyHeader = 'x-request-key';

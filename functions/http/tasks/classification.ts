@@ -8,7 +8,7 @@ import {
 } from '../../tasks/classification.ts';
 import { InvalidFields } from '../issues.ts';
 import type { Limits } from '../services.ts';
-import { type TaskForm, taskForm } from './form.ts';
+import { taskForm } from './form.ts';
 import { parameter } from './parameters.ts';
 import { pipeline } from './pipeline.ts';
 
@@ -49,7 +49,7 @@ const textPipeline = pipeline({
   nested: true,
 });
 
-export function classificationForm(limits: Limits): TaskForm {
+export function classificationForm(limits: Limits) {
   const text = z.string().max(limits.maxTextLength);
   const pair = z.strictObject({ text, text_pair: text.optional() });
   return taskForm({

@@ -26,28 +26,37 @@ export interface Question {
   answer(asking: Asking, parameters: Parameters): Promise<Answered>;
 }
 
-export interface TaskForm {
+/** `Given`, `Wanted` and `Shown`: one input, the parameters and one answer, as JSON. */
+export interface TaskForm<Given = unknown, Wanted = unknown, Shown = unknown> {
   name: TaskName;
   /** Names among the components of the OpenAPI document. */
   inputsName: string;
   pipelineParametersName: string;
-  inputs: z.ZodType<Question>;
-  parameters: z.ZodType<Parameters>;
-  output: z.ZodType;
+  inputs: z.ZodType<Question, Given | Given[]>;
+  parameters: z.ZodType<Parameters, Wanted>;
+  output: z.ZodType<Shown>;
   /** `{inputs, parameters}` as a Hugging Face client sends them. One bad input refuses all. */
   pipeline: z.ZodType<PipelineQuestion>;
   pipelineParameters: z.ZodType;
 }
 
-export interface TaskFormOptions<Input, Output, Form extends Encoded, Options, Shown extends object> {
+export interface TaskFormOptions<
+  Input,
+  Output,
+  Form extends Encoded,
+  Options,
+  Given extends z.ZodType<Input>,
+  Wanted extends z.ZodType<Parameters>,
+  Shown extends object,
+> {
   task: Task<Input, Output, Form, Options>;
   /** Prefix of component names in the OpenAPI document. */
   component: string;
   /** One element of `inputs`. */
-  input: z.ZodType<Input>;
+  input: Given;
   /** What `inputs` should be, in words. */
   expected: string;
-  parameters: z.ZodType<Parameters>;
+  parameters: Wanted;
   output: z.ZodType<Shown>;
   limits: Limits;
   options(parameters: Parameters, manifest: AdapterManifest): Options;
@@ -55,9 +64,17 @@ export interface TaskFormOptions<Input, Output, Form extends Encoded, Options, S
   pipeline: Pipeline<Input>;
 }
 
-export function taskForm<Input, Output, Form extends Encoded, Options, Shown extends object>(
-  form: TaskFormOptions<Input, Output, Form, Options, Shown>,
-): TaskForm {
+export function taskForm<
+  Input,
+  Output,
+  Form extends Encoded,
+  Options,
+  Given extends z.ZodType<Input>,
+  Wanted extends z.ZodType<Parameters>,
+  Shown extends object,
+>(
+  form: TaskFormOptions<Input, Output, Form, Options, Given, Wanted, Shown>,
+): TaskForm<z.input<Given>, z.input<Wanted>, Shown> {
   const { task, component, expected, limits } = form;
   /** @param refused What stands in the place of an input that does not fit. Left out: it fails the request. */
   const ask = (
@@ -84,9 +101,10 @@ export function taskForm<Input, Output, Form extends Encoded, Options, Shown ext
   });
   const [inputsName, inputName] = [`${component}Inputs`, `${component}Input`];
   const pipelineParametersName = `${component}PipelineParameters`;
-  const input = form.input.openapi(inputName);
+  const input: z.ZodType<Input> = form.input.openapi(inputName);
   const error = `expected ${expected}, or an array of 1 to ${limits.maxInputs} of them`;
   const several = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(limits.maxInputs);
+  // Each is parsed alone, so that a bad one does not refuse the others.
   const item = z.unknown().openapi({ allOf: [{ $ref: `#/components/schemas/${inputName}` }] });
   const parsed = (given: unknown, index: number) => {
     const { success, data, error } = input.safeParse(given, {
@@ -94,7 +112,7 @@ export function taskForm<Input, Output, Form extends Encoded, Options, Shown ext
     });
     return success ? data : new InvalidFields(error.issues, ['inputs', index]);
   };
-  return {
+  const built: TaskForm = {
     name: task.name,
     inputsName,
     pipelineParametersName,
@@ -113,4 +131,6 @@ export function taskForm<Input, Output, Form extends Encoded, Options, Shown ext
       ),
     pipelineParameters: form.pipeline.parameters,
   };
+  // What a schema takes is lost in its union with what it refuses alone; the client's types are held to this.
+  return built as TaskForm<z.input<Given>, z.input<Wanted>, Shown>;
 }

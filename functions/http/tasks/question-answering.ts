@@ -5,7 +5,7 @@ import { pipelineAnswers } from '../../tasks/pipeline-answers.ts';
 import { type Answer, type QuestionInput, questionAnswering } from '../../tasks/question-answering.ts';
 import { type OffsetEncoding, offsetsIn } from '../offsets.ts';
 import type { Limits } from '../services.ts';
-import { type TaskForm, taskForm } from './form.ts';
+import { taskForm } from './form.ts';
 import { parameter } from './parameters.ts';
 import { pipeline } from './pipeline.ts';
 
@@ -90,7 +90,7 @@ const questionPipeline = pipeline({
   nested: false,
 });
 
-export function questionAnsweringForm(limits: Limits): TaskForm {
+export function questionAnsweringForm(limits: Limits) {
   const text = z.string().max(limits.maxTextLength);
   return taskForm({
     task: questionAnswering,

@@ -4,7 +4,7 @@ import { aggregationStrategies, pipelineEntities } from '../../tasks/pipeline-en
 import { type LabelingInput, sequenceLabeling } from '../../tasks/sequence-labeling.ts';
 import { offsetsIn } from '../offsets.ts';
 import type { Limits } from '../services.ts';
-import { type TaskForm, taskForm } from './form.ts';
+import { taskForm } from './form.ts';
 import { parameter } from './parameters.ts';
 import { pipeline } from './pipeline.ts';
 
@@ -53,7 +53,7 @@ const tokenPipeline = pipeline({
   nested: false,
 });
 
-export function sequenceLabelingForm(limits: Limits): TaskForm {
+export function sequenceLabelingForm(limits: Limits) {
   const text = z.string().max(limits.maxTextLength);
   return taskForm({
     task: sequenceLabeling,

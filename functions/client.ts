@@ -1,0 +1,146 @@
+/**
+ * A typed client of the HTTP API, for browsers and servers: `import { createClient } from 'veneer/client'`. The types are
+ * those of the schemas that validate, which a test holds them to; they are written out so that they need nothing but Hono.
+ */
+import type { Hono } from 'hono';
+import { type ClientRequestOptions, hc } from 'hono/client';
+import type { BlankEnv } from 'hono/types';
+
+export type OffsetEncoding = 'code_points' | 'utf16';
+type OneOrMore<Item> = Item | Item[];
+
+export interface Predict<Input, Parameters> {
+  /** `name` (its alias live), `name@alias` or `name@sha256:<digest>`. */
+  model: string;
+  inputs: OneOrMore<Input>;
+  parameters?: Parameters | undefined;
+}
+
+export interface Predicted<Task, Output> {
+  task: Task;
+  model: { name: string; digest: string };
+  /** In the order of the inputs. Of several inputs, one that is bad has its error in its place. */
+  outputs: (Output | RefusedInput)[];
+  usage: { tokens: number; windows: number[] };
+}
+
+export interface FieldError {
+  path: string;
+  message: string;
+}
+
+export interface RefusedInput {
+  error: { code: string; message: string; errors?: FieldError[] | undefined };
+  status: number;
+}
+
+export type ClassificationInput = string | { text: string; text_pair?: string | undefined };
+export interface ClassificationParameters {
+  top_k?: number | undefined;
+  offset_encoding?: OffsetEncoding | undefined;
+}
+export interface ClassificationOutput {
+  label: string;
+  score: number;
+  scores: { label: string; score: number }[];
+}
+
+export type SequenceLabelingInput = string | { text: string };
+export interface SequenceLabelingParameters {
+  offset_encoding?: OffsetEncoding | undefined;
+}
+export interface SequenceLabelingOutput {
+  entities: { entity_group: string; score: number; word: string; start: number; end: number }[];
+}
+
+export interface QuestionAnsweringInput {
+  question: string;
+  context: string;
+}
+export interface QuestionAnsweringParameters {
+  top_k?: number | undefined;
+  max_answer_tokens?: number | undefined;
+  no_answer?: boolean | undefined;
+  offset_encoding?: OffsetEncoding | undefined;
+}
+export interface QuestionAnsweringOutput {
+  answers: { answer: string; score: number; start: number; end: number }[];
+}
+
+export interface AdapterList {
+  adapters: { name: string; versions: number; aliases: string[] }[];
+}
+
+export interface Adapter {
+  name: string;
+  versions: {
+    digest: string;
+    task: 'classification' | 'sequence-labeling' | 'question-answering';
+    labels: string[];
+    base: { name: string; digest: string; tokenizer: string };
+    metrics: { trained: Record<string, number>; served: Record<string, number> };
+  }[];
+  aliases: Record<string, { digest: string; previous: string | null; updated_at: string }>;
+}
+
+/** What every answer is whose status is not 200 (RFC 9457). */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail?: string | undefined;
+  code: string;
+  request_id: string;
+  errors?: FieldError[] | undefined;
+}
+
+type ProblemStatus = 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503;
+
+type Endpoint<Input, Output> =
+  | { input: Input; output: Output; outputFormat: 'json'; status: 200 }
+  | { input: Input; output: Problem; outputFormat: 'json'; status: ProblemStatus };
+type Post<Body, Output> = { $post: Endpoint<{ json: Body }, Output> };
+type Get<Output, Input = object> = { $get: Endpoint<Input, Output> };
+
+// Aliases, not interfaces: Hono's client looks for a type with an implicit index signature.
+export type ApiSchema = {
+  '/v1/classification': Post<
+    Predict<ClassificationInput, ClassificationParameters>,
+    Predicted<'classification', ClassificationOutput>
+  >;
+  '/v1/sequence-labeling': Post<
+    Predict<SequenceLabelingInput, SequenceLabelingParameters>,
+    Predicted<'sequence-labeling', SequenceLabelingOutput>
+  >;
+  '/v1/question-answering': Post<
+    Predict<QuestionAnsweringInput, QuestionAnsweringParameters>,
+    Predicted<'question-answering', QuestionAnsweringOutput>
+  >;
+  '/v1/adapters': Get<AdapterList>;
+  '/v1/adapters/:name': Get<Adapter, { param: { name: string } }>;
+  '/healthz': Get<{ status: 'ok' }>;
+  '/readyz': Get<{ status: 'ok' }>;
+};
+
+export type Api = Hono<BlankEnv, ApiSchema>;
+
+export interface ClientOptions {
+  /** An API key, `vn_<tenant>_<secret>`. */
+  key: string;
+  /** In the place of the global one. */
+  fetch?: ClientRequestOptions['fetch'];
+  headers?: Record<string, string>;
+}
+
+/**
+ * Methods mirror the paths: `client.v1.classification.$post({ json })` gives a Response; past `if (response.ok)` its
+ * `json()` is the answer, else a Problem.
+ */
+export function createClient(baseUrl: string, { key, fetch, headers }: ClientOptions) {
+  return hc<Api>(baseUrl, {
+    headers: { ...headers, authorization: `Bearer ${key}` },
+    ...(fetch === undefined ? {} : { fetch }),
+  });
+}
+
+export type Client = ReturnType<typeof createClient>;
