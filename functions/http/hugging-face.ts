@@ -27,7 +27,7 @@ function huggingFaceRoute(forms: Forms) {
         .optional()
         .openapi({
           description: 'What the transformers pipeline for the task takes.',
-          anyOf: ofTask('pipelineParametersName'),
+          anyOf: [...ofTask('pipelineParametersName'), { type: 'null' }],
         }),
     })
     .openapi({ required: ['inputs'] });

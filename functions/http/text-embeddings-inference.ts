@@ -39,6 +39,9 @@ function requestOf({ maxInputs, maxTextLength }: Limits) {
     .array(z.union([text, pair]))
     .min(1)
     .max(Math.max(2, maxInputs));
+  // The document says it branch by branch, the validation all at once: so its one message is about what was meant.
+  const oneText = { type: 'string' as const, maxLength: maxTextLength };
+  const onePair = { type: 'array' as const, minItems: 1, maxItems: 2, items: oneText };
   const expected = {
     error: `expected a text, [text, text_pair], or a batch of 1 to ${maxInputs}: [[text], [text, text_pair]]`,
   };
@@ -54,6 +57,7 @@ function requestOf({ maxInputs, maxTextLength }: Limits) {
       )
       .openapi('PredictInputs', {
         description: 'A text, `[text, text_pair]`, or a batch `[[text], [text, text_pair]]`.',
+        anyOf: [oneText, onePair, { type: 'array', minItems: 1, maxItems: maxInputs, items: onePair }],
       }),
     raw_scores: z.boolean().nullish().openapi({ description: 'Whether scores are logits.' }),
     truncate: z.boolean().nullish().openapi({

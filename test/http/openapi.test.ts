@@ -124,7 +124,7 @@ describe('the OpenAPI document', () => {
     const huggingFace = bodyOf('/models/{adapter}').schema;
     expect(huggingFace.required).toEqual(['inputs']);
     expect(huggingFace.properties?.inputs?.anyOf).toHaveLength(3);
-    expect(huggingFace.properties?.parameters?.anyOf).toHaveLength(3);
+    expect(huggingFace.properties?.parameters?.anyOf).toHaveLength(4);
     const { QuestionAnsweringPipelineParameters: parameters } = document.components.schemas;
     expect(Object.keys(parameters!.properties!)).toEqual([
       'top_k',

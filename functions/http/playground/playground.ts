@@ -10,7 +10,7 @@ export function addPlayground(app: Hono<RequestEnv>): void {
   addFile(app, '/playground', {
     type: 'text/html; charset=utf-8',
     read: async () => page,
-    policy: [`script-src ${hashOf('script')}`, `style-src ${hashOf('style')}`],
+    policy: [`script-src ${hashOf('script')}`, `style-src ${hashOf('style')}`, 'img-src data:'],
   });
 }
 
