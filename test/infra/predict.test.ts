@@ -100,7 +100,10 @@ describe('the prediction function', () => {
         encoding: 'utf8',
         env: { PATH: process.env.PATH, VENEER_STORE: 's3://bucket', AWS_REGION: 'us-east-1' },
       });
-      expect(JSON.parse(output)).toEqual({ statusCode: 200, body: '{"status":"ok"}', session: 'function' });
+      expect(JSON.parse(output)).toEqual({
+        ...{ statusCode: 200, body: '{"status":"ok"}', session: 'function' },
+        pages: [200, 200, 200, 200],
+      });
       const kilobytes = copyFiles.map(({ from }) => execFileSync('du', ['-sk', from], { encoding: 'utf8' }));
       expect(kilobytes.reduce((sum, line) => sum + Number.parseInt(line, 10), 0)).toBeLessThan(60_000);
     } finally {
@@ -119,5 +122,10 @@ const event = {
   isBase64Encoded: false,
 };
 const { statusCode, body } = await handler(event, {});
-console.log(JSON.stringify({ statusCode, body, session: typeof InferenceSession.create }));
+const pages = [];
+for (const rawPath of ['/playground', '/docs', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css']) {
+  const requestContext = { ...event.requestContext, http: { ...event.requestContext.http, path: rawPath } };
+  pages.push((await handler({ ...event, rawPath, requestContext }, {})).statusCode);
+}
+console.log(JSON.stringify({ statusCode, body, pages, session: typeof InferenceSession.create }));
 `;
