@@ -37,12 +37,16 @@ export interface RefusedInput {
 export type ClassificationInput = string | { text: string; text_pair?: string | undefined };
 export interface ClassificationParameters {
   top_k?: number | undefined;
+  /** Of a multi-label adapter: what a label's score must reach to be given. */
+  threshold?: number | undefined;
   offset_encoding?: OffsetEncoding | undefined;
 }
 export interface ClassificationOutput {
   label: string;
   score: number;
   scores: { label: string; score: number }[];
+  /** The labels given: the best one; of a multi-label adapter any number; none in regression. */
+  labels: string[];
 }
 
 export type SequenceLabelingInput = string | { text: string };
@@ -76,6 +80,7 @@ export interface Adapter {
   versions: {
     digest: string;
     task: 'classification' | 'sequence-labeling' | 'question-answering';
+    problem: 'single-label' | 'multi-label' | 'regression';
     labels: string[];
     base: { name: string; digest: string; tokenizer: string };
     metrics: { trained: Record<string, number>; served: Record<string, number> };

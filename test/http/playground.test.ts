@@ -104,8 +104,11 @@ describe.skipIf(!executablePath)('in Chromium', () => {
       const scores: { label: string; score: number }[] = answer.outputs[0].scores;
       const bars = page.locator('.bars li');
       expect(await bars.count()).toBe(scores.length);
+      expect(answer.outputs[0].labels).toEqual([scores[0]!.label]);
       for (const [i, { label, score }] of scores.entries()) {
-        expect(await bars.nth(i).textContent()).toBe(`${label}${(100 * score).toFixed(1)} %`);
+        expect(await bars.nth(i).textContent()).toBe(
+          `${label}${i === 0 ? ' ✓' : ''}${(100 * score).toFixed(1)} %`,
+        );
         const [track, fill] = ['.track', '.fill'].map(part => bars.nth(i).locator(part));
         await expect
           .poll(async () => (await fill!.boundingBox())!.width / (await track!.boundingBox())!.width)
@@ -116,6 +119,39 @@ describe.skipIf(!executablePath)('in Chromium', () => {
       const facts = await page.locator('#facts').textContent();
       expect(facts).toMatch(/Round trip\d+ ms/);
       expect(facts).toMatch(new RegExp(`Tokens${answer.usage.tokens}Windows${answer.usage.windows[0]}$`));
+    });
+  });
+
+  test('of several labels those given are ticked, and a number that was predicted is a number', async () => {
+    await onPage('/playground', {}, async page => {
+      let problem = 'multi-label';
+      let output: object = {};
+      await page.route('**/v1/adapters/classification', async route => {
+        const adapter = await (await route.fetch()).json();
+        adapter.versions[0].problem = problem;
+        await route.fulfill({ json: adapter });
+      });
+      await page.route('**/v1/classification', async route => {
+        const answer = await (await route.fetch()).json();
+        await route.fulfill({ json: { ...answer, outputs: [output] } });
+      });
+      const scores = ['a', 'b', 'c'].map((label, i) => ({ label, score: 0.9 - 0.3 * i }));
+      output = { ...scores[0], scores, labels: ['a', 'b'] };
+      await useKey(page);
+      await ask(page, 'classification');
+      expect(await page.locator('.bars .name').allTextContents()).toEqual([
+        'a ✓90.0 %',
+        'b ✓60.0 %',
+        'c30.0 %',
+      ]);
+      output = { ...scores[0], scores, labels: [] };
+      await page.getByRole('button', { name: 'Ask' }).click();
+      await page.getByText('No label is likely enough').waitFor();
+      problem = 'regression';
+      output = { label: 'LABEL_0', score: -1234.5678, scores: [], labels: [] };
+      await pick(page, 'sequence-labeling');
+      await ask(page, 'classification');
+      expect(await page.locator('.answer').textContent()).toBe('-1234.57');
     });
   });
 

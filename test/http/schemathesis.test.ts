@@ -42,6 +42,8 @@ function withRealAdapters({ paths, ...rest }: Document): Document {
   const { components } = structuredClone(rest);
   const { schemas } = components;
   schemas.QuestionAnsweringPipelineParameters.properties.max_seq_len.maximum = maxPositions;
+  // The adapter there is single-label, and a threshold is for multi-label.
+  delete schemas.ClassificationParameters.properties.threshold;
   for (const name of ['Classification', 'SequenceLabeling', 'QuestionAnswering']) {
     schemas[`${name}PipelineInputs`] = structuredClone(schemas[`${name}Inputs`]);
     // In our own shape a bad one among several has its error in its place, in an answer of 200.
