@@ -18,7 +18,7 @@ export const predict = new sst.aws.Function('Predict', {
     // One request at a time: the engine computes in the thread that asks.
     VENEER_WORKERS: '0',
   },
-  nodejs: { esbuild: { external: ['onnxruntime-node'], loader: { '.html': 'text' } } },
+  nodejs: { loader: { '.html': 'text' }, esbuild: { external: ['onnxruntime-node'] } },
   // Not `nodejs.install`: the package holds the binaries of five platforms, 290 MB, and Lambda takes 250.
   copyFiles: [
     { from: `${onnxruntime}/package.json` },

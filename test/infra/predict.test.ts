@@ -11,7 +11,7 @@ interface FunctionArgs {
   architecture: string;
   environment: Record<string, string>;
   copyFiles: { from: string; to?: string }[];
-  nodejs: { esbuild: { external: string[]; loader: Record<string, 'text'> } };
+  nodejs: { loader: Record<string, 'text'>; esbuild: { external: string[] } };
   link: { include: { actions: string[]; resources: string[] }[] }[];
   permissions?: unknown;
 }
@@ -82,7 +82,8 @@ describe('the prediction function', () => {
         entryPoints: [handler.replace(/\.handler$/, '.ts')],
         ...{ bundle: true, minify: true, platform: 'node', format: 'esm', target: 'esnext' },
         mainFields: ['module', 'main'],
-        ...nodejs.esbuild,
+        loader: nodejs.loader,
+        external: nodejs.esbuild.external,
         banner: { js: "import{createRequire}from'module';const require=createRequire(import.meta.url);" },
         outfile: join(folder, 'lambda.mjs'),
       });
