@@ -85,7 +85,16 @@ export interface Adapter {
     base: { name: string; digest: string; tokenizer: string };
     metrics: { trained: Record<string, number>; served: Record<string, number> };
   }[];
-  aliases: Record<string, { digest: string; previous: string | null; updated_at: string }>;
+  aliases: Record<
+    string,
+    {
+      digest: string;
+      previous: string | null;
+      updated_at: string;
+      canary?: { digest: string; percent: number } | undefined;
+      shadow?: string | undefined;
+    }
+  >;
 }
 
 /** What every answer is whose status is not 200 (RFC 9457). */
