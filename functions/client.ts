@@ -97,6 +97,34 @@ export interface Adapter {
   >;
 }
 
+export interface DeletedAdapter {
+  name: string;
+  versions: string[];
+  aliases: string[];
+}
+
+export interface PushedVersion {
+  name: string;
+  digest: string;
+  alias: string;
+  created: boolean;
+}
+
+/** `x-request-key`: where a canary answers a share of the requests, those of one key get the same version. */
+export type PredictHeaders = { 'x-request-key'?: string | undefined };
+
+/** A finished adapter's two files, and the gates that it must pass. */
+export type Push = {
+  param: { name: string };
+  form: { 'manifest.json': File; 'adapter.safetensors': File };
+  query: {
+    alias?: string | undefined;
+    minMetric?: string | string[] | undefined;
+    maxDrop?: string | undefined;
+  };
+  header: { 'if-match'?: string | undefined; 'if-none-match'?: '*' | undefined };
+};
+
 /** What every answer is whose status is not 200 (RFC 9457). */
 export interface Problem {
   type: string;
@@ -108,12 +136,12 @@ export interface Problem {
   errors?: FieldError[] | undefined;
 }
 
-type ProblemStatus = 400 | 401 | 403 | 404 | 409 | 413 | 422 | 429 | 500 | 503;
+type ProblemStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 429 | 500 | 503;
 
-type Endpoint<Input, Output> =
-  | { input: Input; output: Output; outputFormat: 'json'; status: 200 }
+type Endpoint<Input, Output, Status = 200> =
+  | { input: Input; output: Output; outputFormat: 'json'; status: Status }
   | { input: Input; output: Problem; outputFormat: 'json'; status: ProblemStatus };
-type Post<Body, Output> = { $post: Endpoint<{ json: Body }, Output> };
+type Post<Body, Output> = { $post: Endpoint<{ json: Body; header?: PredictHeaders }, Output> };
 type Get<Output, Input = object> = { $get: Endpoint<Input, Output> };
 
 // Aliases, not interfaces: Hono's client looks for a type with an implicit index signature.
@@ -131,7 +159,10 @@ export type ApiSchema = {
     Predicted<'question-answering', QuestionAnsweringOutput>
   >;
   '/v1/adapters': Get<AdapterList>;
-  '/v1/adapters/:name': Get<Adapter, { param: { name: string } }>;
+  '/v1/adapters/:name': Get<Adapter, { param: { name: string } }> & {
+    $delete: Endpoint<{ param: { name: string } }, DeletedAdapter>;
+  };
+  '/v1/adapters/:name/versions': { $put: Endpoint<Push, PushedVersion, 200 | 201> };
   '/healthz': Get<{ status: 'ok' }>;
   '/readyz': Get<{ status: 'ok' }>;
 };

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, expectTypeOf, it, test } from 'v
 import type { z } from 'zod';
 import type * as client from '../functions/client.ts';
 import { createClient } from '../functions/client.ts';
-import type { Adapter, AdapterList } from '../functions/http/adapters.ts';
+import type { Adapter, AdapterList, Deleted } from '../functions/http/adapters.ts';
 import type { Problem } from '../functions/http/problem.ts';
+import type { Pushed } from '../functions/http/push.ts';
 import type { classificationForm } from '../functions/http/tasks/classification.ts';
 import type { questionAnsweringForm } from '../functions/http/tasks/question-answering.ts';
 import type { RefusedInput } from '../functions/http/tasks/refused-input.ts';
@@ -50,6 +51,8 @@ test('its types are those of the schemas that validate', () => {
   expectTypeOf<z.infer<typeof RefusedInput>>().toEqualTypeOf<client.RefusedInput>();
   expectTypeOf<z.infer<typeof AdapterList>>().toEqualTypeOf<client.AdapterList>();
   expectTypeOf<z.infer<typeof Adapter>>().toEqualTypeOf<client.Adapter>();
+  expectTypeOf<z.infer<typeof Deleted>>().toEqualTypeOf<client.DeletedAdapter>();
+  expectTypeOf<z.infer<typeof Pushed>>().toEqualTypeOf<client.PushedVersion>();
   expectTypeOf<z.infer<typeof Problem>>().toEqualTypeOf<client.Problem>();
 });
 
@@ -100,6 +103,7 @@ describe('against the app', () => {
       '/v1/question-answering': true,
       '/v1/adapters': true,
       '/v1/adapters/:name': true,
+      '/v1/adapters/:name/versions': true,
       '/healthz': true,
       '/readyz': true,
     };

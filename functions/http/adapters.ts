@@ -67,7 +67,7 @@ const describeRoute = createRoute({
   },
 });
 
-const Deleted = z
+export const Deleted = z
   .object({ name: z.string(), versions: z.array(Digest), aliases: z.array(z.string()) })
   .openapi('DeletedAdapter');
 

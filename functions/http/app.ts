@@ -9,7 +9,7 @@ import { addDocs } from './docs.ts';
 import { addHealth } from './health.ts';
 import { addHuggingFace } from './hugging-face.ts';
 import { InvalidFields } from './issues.ts';
-import { methodTable } from './method-table.ts';
+import { knownMethod } from './known-method.ts';
 import { exposed, metricsPath } from './metrics.ts';
 import { observed } from './observed.ts';
 import { addOpenapi } from './openapi.ts';
@@ -29,15 +29,10 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
     },
   });
   app.onError(renderProblem);
-  const methodsOf = methodTable(app);
-  app.notFound(c => {
-    const allowed = methodsOf(c.req.path);
-    if (allowed.length === 0)
-      return renderProblem(new VeneerError('not_found', 'nothing is served here: see /openapi.json'), c);
-    c.header('Allow', allowed.join(', '));
-    return renderProblem(new VeneerError('method_not_allowed', `send ${allowed.join(' or ')} here`), c);
-  });
-  app.use(requestId, observed(services));
+  app.notFound(c =>
+    renderProblem(new VeneerError('not_found', 'nothing is served here: see /openapi.json'), c),
+  );
+  app.use(requestId, observed(services), knownMethod(app));
 
   const forms = taskForms(services.limits);
   const keyring = openKeyring(services);

@@ -31,7 +31,7 @@ const MinMetric = z
     return parsed ?? z.NEVER;
   });
 
-const Query = z.object({
+export const Query = z.object({
   alias: AliasName.optional().openapi({ description: 'Alias that shall point to it. Left out: live.' }),
   minMetric: z
     .union([MinMetric.transform(each => [each]), z.array(MinMetric).max(20)])
@@ -59,7 +59,7 @@ const Headers = z.object({
     .openapi({ description: 'The alias must not be there yet.' }),
 });
 
-const Pushed = z
+export const Pushed = z
   .object({
     name: z.string(),
     digest: z.string().openapi({ description: 'SHA-256 of the manifest: the version.' }),

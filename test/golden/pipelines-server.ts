@@ -19,6 +19,8 @@ export interface PipelineServer {
   /** Such as `http://127.0.0.1:8787`; an adapter has the name of its task. */
   url: string;
   key: string;
+  /** A key of the same tenant with every scope. */
+  adminKey: string;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function startPipelineServer(base: 'wordpiece' | 'unigram'): Promis
     await publish(store, adapter, { tenant, name: task, alias: 'live', minMetrics: {} });
   }
   const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
+  const admin = await createKey(store, { tenant, scopes: ['admin'], expiresAt: null });
   const server = await startServer({
     ...{ store, baseName: base, host: '127.0.0.1', port: 0, workers: 0 },
     cacheDir: join(folder, 'cache'),
@@ -45,6 +48,7 @@ export async function startPipelineServer(base: 'wordpiece' | 'unigram'): Promis
   return {
     url: server.url,
     key,
+    adminKey: admin.key,
     async close() {
       await server.close();
       await rm(folder, { recursive: true, force: true });
