@@ -29,10 +29,18 @@ interface Document {
   components: { schemas: Record<string, any> };
 }
 
-/** What its checks take for a refusal besides what they do by themselves: what is too large is not read, good or bad. */
+/**
+ * What its checks take besides what they do by themselves: what is too large is not read, good or bad, and bytes that were
+ * made up are no adapter.
+ */
 const configuration = `
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
+
+[[operations]]
+include-name = "PUT /v1/adapters/{name}/versions"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", 401, 403, 404, 409, 422, 429, "5xx"]
 `;
 /** Tokens that the base of the server reads at once. */
 const maxPositions = 64;
