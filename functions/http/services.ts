@@ -6,6 +6,7 @@ import { openShadows, type Shadows } from '../shadow.ts';
 import type { Store } from '../store/store.ts';
 import type { WantedAdapter } from '../wanted.ts';
 import { onlyBase } from './base-name.ts';
+import type { BatchOptions } from './batches.ts';
 import { lazyBase } from './lazy-base.ts';
 import { logDisagreement, logError } from './log.ts';
 import { servedStore } from './served-store.ts';
@@ -32,6 +33,7 @@ export interface Services {
   shadows: Shadows;
   limits: Limits;
   now(): Date;
+  batches?: BatchOptions | undefined;
   /** Left out: nothing is counted, and /metrics is not there. */
   metrics?: Metrics | undefined;
   /** Whether each request is a line of the log; left out, only what is our fault. */
