@@ -1,5 +1,5 @@
 /** What /v1/batches takes and answers, as the OpenAPI document shows it. */
-import { createRoute, z } from '@hono/zod-openapi';
+import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
 import { tasks } from '../artifacts/names.ts';
 import { BatchId, states } from '../batches/document.ts';
 import type { BatchLimits } from '../batches/limits.ts';
@@ -133,17 +133,22 @@ export const cancelRoute = createRoute({
   responses: { ...answer('As it is now.', BatchAnswer), ...problems(...problemsOfOne) },
 });
 
+/** Not `answer`: these are no JSON. */
+const resultLines: RouteConfig['responses'] = {
+  200: {
+    description:
+      'A line for each line of the batch, in their order: {"index", "id", "status": 200, "output": as the task answers, "usage": {"tokens", "windows"}}, or {"index", "id", "status", "error": {"code", "message"}}. Of a cancelled batch the first lines.',
+    headers: z.object({ 'x-request-id': z.string() }),
+    content: { [jsonl]: { schema: z.string() } },
+  },
+};
+
 export const resultsRoute = createRoute({
   method: 'get',
   ...onOne,
   path: '/v1/batches/{id}/results',
   responses: {
-    200: {
-      description:
-        'A line for each line of the batch, in their order: {"index", "id", "status": 200, "output": as the task answers, "usage": {"tokens", "windows"}}, or {"index", "id", "status", "error": {"code", "message"}}. Of a cancelled batch the first lines.',
-      headers: z.object({ 'x-request-id': z.string() }),
-      content: { [jsonl]: { schema: z.string() } },
-    },
+    ...resultLines,
     ...problems(...problemsOfOne, 'conflict'),
   },
 });
