@@ -19,3 +19,10 @@ export const defaultBatchLimits: BatchLimits = {
   partLines: 1000,
   partBytes: 1 << 20,
 };
+
+/** What a server may say of batches. */
+export interface BatchOptions {
+  limits?: Partial<BatchLimits> | undefined;
+  /** Tells who works on batches here that there is one; where nobody does, another process finds it. */
+  wake?: (() => void) | undefined;
+}

@@ -38,11 +38,10 @@ export const BatchAnswer = z
 export type BatchAnswer = z.infer<typeof BatchAnswer>;
 
 export const jsonl = 'application/jsonl';
-const idInPath = z.object({ id: BatchId.openapi({ description: 'Of the batch.' }) });
+const idInPath = z.object({ id: BatchId });
 const maxListed = 100;
 
 export function createBatchRoute({ maxLines, maxBodyBytes, maxLineBytes, maxOpen }: BatchLimits) {
-  const { 200: accepted } = answer('Accepted.', BatchAnswer);
   return createRoute({
     method: 'post',
     path: '/v1/batches',
@@ -69,18 +68,20 @@ export function createBatchRoute({ maxLines, maxBodyBytes, maxLineBytes, maxOpen
         required: true,
         content: {
           [jsonl]: {
-            schema: z.string().openapi({
+            // Not a zod schema: with one, the body would be read whole and parsed as JSON.
+            schema: {
+              type: 'string',
               description:
                 'A line an input: {"inputs": one input as the task takes it, "parameters"?: as the task takes them, "id"?: a string that comes back}. A line that cannot be answered has its error in the result; one without text is passed over.',
               example: '{"id": "a", "inputs": "first text"}\n{"id": "b", "inputs": "second text"}\n',
-            }),
+            },
           },
         },
       },
     },
     responses: {
       ...answer('The batch that the same request made before.', BatchAnswer),
-      202: accepted!,
+      ...answer('Accepted.', BatchAnswer, { status: 202 }),
       ...problems(
         ...keyProblems,
         'not_found',

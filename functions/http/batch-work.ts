@@ -33,7 +33,10 @@ export function batchWork(services: BatchServices): BatchWork {
       ]);
       return async (asked, run) => {
         const { question, parameters } = parsed(forms[task], asked);
-        const { outputs, usage } = await question.answer({ base, adapter, run, timed: untimed }, parameters);
+        const { outputs, usage } = await question.answer(
+          { base, adapter, run, timed: untimed, decoded: () => {} },
+          parameters,
+        );
         return { output: outputs[0], usage: { tokens: usage.tokens, windows: usage.windows[0] ?? 0 } };
       };
     },

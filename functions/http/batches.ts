@@ -5,7 +5,7 @@ import { parseReference, type TaskName } from '../artifacts/names.ts';
 import { acceptBatch } from '../batches/accept.ts';
 import { type Batch, batchIds, isOver, linesOf, readBatch } from '../batches/document.ts';
 import { cancelBatch, expiryOf } from '../batches/ending.ts';
-import { type BatchLimits, defaultBatchLimits } from '../batches/limits.ts';
+import { type BatchOptions, defaultBatchLimits } from '../batches/limits.ts';
 import { resultStream, resultUrls } from '../batches/results.ts';
 import { VeneerError } from '../error.ts';
 import type { Store } from '../store/store.ts';
@@ -22,12 +22,6 @@ import { type BatchServices, itemRules } from './batch-work.ts';
 import { pieces } from './body.ts';
 import type { RequestEnv } from './context.ts';
 import type { TaskForm } from './tasks/form.ts';
-
-export interface BatchOptions {
-  limits?: Partial<BatchLimits> | undefined;
-  /** Tells who works on batches here that there is one; where nobody does, another process finds it. */
-  wake?: (() => void) | undefined;
-}
 
 /** Before whatever else reads bodies: a batch is not read into memory. */
 export function addBatches(

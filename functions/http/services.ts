@@ -1,12 +1,12 @@
 /** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
 import { type Adapters, openAdapters } from '../adapters.ts';
 import { type Base, openBase } from '../base.ts';
+import type { BatchOptions } from '../batches/limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { openShadows, type Shadows } from '../shadow.ts';
 import type { Store } from '../store/store.ts';
 import type { WantedAdapter } from '../wanted.ts';
 import { onlyBase } from './base-name.ts';
-import type { BatchOptions } from './batches.ts';
 import { lazyBase } from './lazy-base.ts';
 import { logDisagreement, logError } from './log.ts';
 import { servedStore } from './served-store.ts';
