@@ -97,7 +97,9 @@ export function batchingEngine({
           .sort(([, a], [, b]) => a.length - b.length)
           .at(0) ?? [];
       if (!runner || batches.length >= depth) break;
-      const batch: Batch = { entries: queue.take(limits), beganMs: undefined };
+      const entries = queue.take(limits, { busy: batches.length > 0 });
+      if (entries.length === 0) break;
+      const batch: Batch = { entries, beganMs: undefined };
       if (batches.push(batch) === 1) begin(batch);
       void runBatch(runner, batch);
     }
@@ -161,14 +163,16 @@ export function batchingEngine({
 
   return {
     base,
-    run(rows, { tenant = '', signal, began } = {}) {
+    run(rows, { tenant = '', priority = 'interactive', signal, began } = {}) {
       if (rows.length === 0) return Promise.resolve([]);
       if (signal?.aborted) return Promise.reject(signal.reason);
       if (closed) return Promise.reject(closing());
-      // One request may be longer than the line while nobody else stands in it: refused, it could never run.
-      if (queue.size > 0 && queue.size + rows.length > maxWaitingRows)
+      // One request may be longer than the line while nobody else stands in it: refused, it could never run. The background
+      // stands behind everybody, so it is in nobody's way.
+      const ahead = priority === 'interactive' ? queue.interactiveSize : queue.size;
+      if (ahead > 0 && ahead + rows.length > maxWaitingRows)
         return Promise.reject(
-          new VeneerError('rate_limited', `${queue.size} windows are waiting already: try again later`, {
+          new VeneerError('rate_limited', `${ahead} windows are waiting already: try again later`, {
             retryAfterSeconds,
           }),
         );
@@ -196,7 +200,17 @@ export function batchingEngine({
         const arrivedMs = performance.now();
         rows.forEach((row, index) => {
           const kind = kindOf(row.adapter.manifest);
-          queue.push({ row, job, index, tries: 0, arrivedMs, tenant, kind, length: row.window.ids.length });
+          queue.push({
+            row,
+            job,
+            index,
+            tries: 0,
+            arrivedMs,
+            tenant,
+            priority,
+            kind,
+            length: row.window.ids.length,
+          });
         });
         dispatch();
       });

@@ -5,6 +5,7 @@
 import type { ResidentAdapter } from '../artifacts/adapter.ts';
 import type { AdapterManifest, BaseManifest } from '../artifacts/manifests.ts';
 import type { Window } from '../tasks/windows.ts';
+import type { Priority } from './queue.ts';
 
 export interface Row {
   window: Window;
@@ -14,6 +15,8 @@ export interface Row {
 export interface RunOptions {
   /** Whose turn it is when many wait: rows of one key share one turn. */
   tenant?: string | undefined;
+  /** Left out: interactive. */
+  priority?: Priority | undefined;
   /** Rows that have not begun to run are dropped when this aborts, and the promise rejects with its reason. */
   signal?: AbortSignal | undefined;
   /** Called once, when the first of the rows begins to run. */

@@ -3,6 +3,7 @@ import { OpenAPIHono } from '@hono/zod-openapi';
 import { VeneerError } from '../error.ts';
 import { addAdapters } from './adapters.ts';
 import { openKeyring, requireScope } from './auth.ts';
+import { addBatches } from './batches.ts';
 import { jsonBody } from './body.ts';
 import type { RequestEnv } from './context.ts';
 import { addDocs } from './docs.ts';
@@ -39,6 +40,8 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   const behindKey = ['/v1/*', '/models/*', '/predict/*'];
   app.on(['GET', 'POST'], behindKey, requireScope(keyring, 'predict'));
   app.on(['PUT', 'DELETE'], '/v1/adapters/*', requireScope(keyring, 'push'));
+  app.on('DELETE', '/v1/batches/*', requireScope(keyring, 'predict'));
+  addBatches(app, forms, services);
   app.on('POST', behindKey, jsonBody(services.limits.maxBodyBytes));
 
   addHealth(app, services);

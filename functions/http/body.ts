@@ -22,13 +22,26 @@ export function jsonBody(maxBytes: number) {
   });
 }
 
+/** A body as it comes, for what is not kept whole. */
+export async function* pieces(stream: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  const reader = stream?.getReader();
+  try {
+    for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) yield read.value;
+  } catch (cause) {
+    throw brokenOff(cause);
+  } finally {
+    // Not awaited: a client that keeps sending must not delay its answer.
+    reader?.cancel().catch(() => {});
+  }
+}
+
 export async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxBytes: number) {
   const pieces: Uint8Array[] = [];
   let size = 0;
   const reader = stream?.getReader();
   const next = () =>
     reader?.read().catch(cause => {
-      throw new VeneerError('invalid_json', 'the body broke off: send all of it', { cause });
+      throw brokenOff(cause);
     });
   for (let read = await next(); read && !read.done; read = await next()) {
     size += read.value.length;
@@ -40,6 +53,10 @@ export async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxByt
     pieces.push(read.value);
   }
   return Buffer.concat(pieces, size);
+}
+
+function brokenOff(cause: unknown): VeneerError {
+  return new VeneerError('invalid_json', 'the body broke off: send all of it', { cause });
 }
 
 export function tooLarge(maxBytes: number): VeneerError {

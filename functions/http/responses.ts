@@ -46,7 +46,7 @@ export const predictionHeaders = headers.extend({
 export function answer(
   description: string,
   schema: z.ZodType,
-  { status = 200, headers: shown = headers }: { status?: 200 | 201; headers?: z.ZodObject } = {},
+  { status = 200, headers: shown = headers }: { status?: 200 | 201 | 202; headers?: z.ZodObject } = {},
 ): Responses {
   return { [status]: { description, headers: shown, content: { 'application/json': { schema } } } };
 }

@@ -2,10 +2,12 @@
 import type { Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import { startBatchWorker } from '../batches/worker.ts';
 import { VeneerError } from '../error.ts';
 import { openMetrics } from '../metrics.ts';
 import { createApp } from './app.ts';
 import { onlyBase } from './base-name.ts';
+import { batchWork } from './batch-work.ts';
 import { closeOnSignal, defaultDrainMs, openDrain } from './drain.ts';
 import { logError } from './log.ts';
 import { metricsApp } from './metrics.ts';
@@ -46,12 +48,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const metrics = openMetrics({ byTenant: metricsByTenant });
   const services = openServices({ ...options, baseName, metrics });
   const ready = () => !drain.begun() && services.ready();
-  const server = serverOf(createApp({ ...services, ready }));
+  const worker = startBatchWorker(batchWork(services));
+  const server = serverOf(createApp({ ...services, ready, batches: { wake: worker.wake } }));
   const drain = openDrain(server, { delayMs: drainDelayMs, graceMs: drainMs });
   const metricsServer = metricsAddress && serverOf(metricsApp(metrics));
 
   const stop = async () => {
-    const cut = await drain.run();
+    const [cut] = await Promise.all([drain.run(), worker.close()]);
     if (cut > 0) logError(new VeneerError('unavailable', `${cut} requests were cut off after ${drainMs} ms`));
     await services.close();
     // Last, so that the end can be watched.

@@ -1,6 +1,7 @@
 /** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
 import { type Adapters, openAdapters } from '../adapters.ts';
 import { type Base, openBase } from '../base.ts';
+import type { BatchOptions } from '../batches/limits.ts';
 import type { Metrics } from '../metrics.ts';
 import { openShadows, type Shadows } from '../shadow.ts';
 import type { Store } from '../store/store.ts';
@@ -32,6 +33,7 @@ export interface Services {
   shadows: Shadows;
   limits: Limits;
   now(): Date;
+  batches?: BatchOptions | undefined;
   /** Left out: nothing is counted, and /metrics is not there. */
   metrics?: Metrics | undefined;
   /** Whether each request is a line of the log; left out, only what is our fault. */

@@ -108,6 +108,15 @@ export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Sto
         if (nameOf(error) !== 'NoSuchKey') throw failure(error, `deleting ${key}`);
       });
     },
+
+    async presign(key, seconds) {
+      const input = { Bucket: bucket, Key: folder + checkKey(key) };
+      // Only here: few processes ever sign.
+      const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
+      return getSignedUrl(client, new GetObjectCommand(input), { expiresIn: seconds }).catch(error => {
+        throw failure(error, `signing ${key}`);
+      });
+    },
   };
 
   /** The SDK repeats a request by itself, but not a body that broke off. Rejects with the SDK's own errors. */

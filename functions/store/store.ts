@@ -28,6 +28,8 @@ export interface Store {
   list(prefix: string): AsyncIterable<string>;
   /** Removes the object; nothing happens where none is there. */
   delete(key: string): Promise<void>;
+  /** A URL that reads the object for so long without credentials, where the store can make one. */
+  presign?(key: string, seconds: number): Promise<string>;
   /** Absolute path of the object's file where the store is a directory on this machine (the file may be absent). */
   localPath?(key: string): string;
 }

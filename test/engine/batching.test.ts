@@ -203,6 +203,50 @@ describe('an engine', () => {
   });
 });
 
+describe('rows in the background', () => {
+  const background = { tenant: 'batch', priority: 'background' } as const;
+
+  it('are overtaken by requests that come later', async () => {
+    const engine = open();
+    const batch = engine.run(rows(12, 100), background);
+    const requests = [engine.run(rows(4, 1)), engine.run(rows(4, 5))];
+    await succeedAll();
+    expect(runs.map(({ tokens }) => tokens[0])).toEqual([100, 1, 5, 104, 108]);
+    expect((await Promise.all(requests)).flatMap(firsts)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(firsts(await batch)).toEqual(Array.from({ length: 12 }, (_, i) => 100 + i));
+  });
+
+  it('never wait at a runner for the batch before them, so that a request finds one place taken at most', async () => {
+    const engine = open({ depth: 2 });
+    const batch = engine.run(rows(12, 100), background);
+    expect(runs.length).toBe(1);
+    const request = engine.run(rows(1, 1));
+    expect(runs.map(({ tokens }) => tokens[0])).toEqual([100, 1]);
+    await succeedAll();
+    await Promise.all([batch, request]);
+  });
+
+  it('go on under any load of requests', async () => {
+    const engine = open({ maxRows: 1 });
+    const batch = engine.run(rows(1, 100), background);
+    const waiting = engine.run(rows(1, 101), background);
+    const requests = engine.run(rows(40));
+    await succeedAll();
+    expect(runs.findIndex(({ tokens }) => tokens[0] === 101)).toBe(16);
+    await Promise.all([batch, waiting, requests]);
+  });
+
+  it('fill the line for themselves, not for requests', async () => {
+    const engine = open({ maxWaitingRows: 5 });
+    const batch = engine.run(rows(40, 100), background);
+    await expect(engine.run(rows(1, 200), background)).rejects.toMatchObject({ code: 'rate_limited' });
+    const requests = [engine.run(rows(5))];
+    await expect(engine.run(rows(1))).rejects.toMatchObject({ code: 'rate_limited' });
+    await succeedAll();
+    await Promise.all([batch, ...requests]);
+  });
+});
+
 describe('a request that is given up', () => {
   it('is not begun where it was given up before', async () => {
     const reason = new Error('gone');

@@ -60,6 +60,65 @@ describe('the queue', () => {
     expect(ids(queue.take({ maxTokens: 1000, maxRows: 8 }))).toEqual([0, 2, 3, 4]);
   });
 
+  it('runs the background only where nothing else waits', () => {
+    const queue = queueOf([
+      ...repeat(3, { tenant: 'batch', priority: 'background' }),
+      ...repeat(2, { tenant: 'acme' }),
+      { tenant: 'bolt', priority: 'interactive', length: 300 },
+    ]);
+    expect(queue.interactiveSize).toBe(3);
+    expect(ids(queue.take(limits))).toEqual([3, 4]);
+    expect(ids(queue.take(limits))).toEqual([5]);
+    expect(queue.size).toBe(3);
+    expect(ids(queue.take(limits))).toEqual([0, 1, 2]);
+    expect(queue.size).toBe(0);
+  });
+
+  it('never shares a batch between the background and the others', () => {
+    const queue = queueOf([{ priority: 'background' }, {}, { priority: 'background' }, {}]);
+    expect(ids(queue.take(limits))).toEqual([1, 3]);
+    expect(ids(queue.take(limits))).toEqual([0, 2]);
+  });
+
+  it('leaves the background where it would wait behind another batch', () => {
+    const queue = queueOf([{ priority: 'background' }]);
+    expect(queue.take(limits, { busy: true })).toEqual([]);
+    expect(ids(queue.take(limits))).toEqual([0]);
+  });
+
+  it('gives the background one batch of 16 however many others wait, on a busy runner as well', () => {
+    const queue = queueOf([
+      ...repeat(10, { tenant: 'batch', priority: 'background' }),
+      ...repeat(100, { tenant: 'acme' }),
+    ]);
+    const taken = Array.from(
+      { length: 48 },
+      () => queue.take({ maxTokens: 16, maxRows: 1 }, { busy: true })[0]!,
+    );
+    const background = taken.flatMap(({ priority }, at) => (priority === 'background' ? [at] : []));
+    expect(background).toEqual([15, 31, 47]);
+  });
+
+  it('owes the background nothing for the time in which none of it waited', () => {
+    const queue = queueOf(repeat(100, { tenant: 'acme' }));
+    for (let i = 0; i < 30; i++) queue.take({ maxTokens: 16, maxRows: 1 });
+    queue.push({ tenant: 'batch', kind: 'token', length: 16, id: -1, priority: 'background' });
+    const taken = Array.from({ length: 16 }, () => queue.take({ maxTokens: 16, maxRows: 1 }));
+    expect(taken.flatMap(ids).indexOf(-1)).toBe(15);
+  });
+
+  it('lets tenants take turns in the background, too', () => {
+    const queue = queueOf([
+      ...repeat(3, { tenant: 'a', priority: 'background' }),
+      { tenant: 'b', priority: 'background' },
+    ]);
+    expect(queue.take({ maxTokens: 16 * 3, maxRows: 64 }).map(({ tenant }) => tenant)).toEqual([
+      'a',
+      'b',
+      'a',
+    ]);
+  });
+
   it('takes out what matches and keeps the rest in order', () => {
     const queue = queueOf([{ tenant: 'a' }, { tenant: 'b' }, { tenant: 'a' }, { tenant: 'a' }]);
     expect(ids(queue.remove(({ id }) => id === 0 || id === 1))).toEqual([0, 1]);
@@ -72,6 +131,7 @@ const anyEntry = fc.record({
   tenant: fc.constantFrom('a', 'b', 'c', 'd'),
   kind: fc.constantFrom('pooled qv 8 2', 'pooled qv 8 3', 'token qkvo 4 9'),
   length: fc.integer({ min: 2, max: 600 }),
+  priority: fc.constantFrom(undefined, 'interactive' as const, 'background' as const),
 });
 const anyLimits = fc.record({
   maxTokens: fc.integer({ min: 1, max: 1000 }),
@@ -133,7 +193,7 @@ describe('whatever is pushed, taken and removed', () => {
   it('every tenant has a row out within as many batches as there are tenants', () => {
     fc.assert(
       fc.property(fc.array(anyEntry, { minLength: 1, maxLength: 60 }), anyLimits, (entries, some) => {
-        const queue = queueOf(entries);
+        const queue = queueOf(entries.map(entry => ({ ...entry, priority: undefined })));
         const tenants = new Set(entries.map(entry => entry.tenant));
         const served = new Set([...tenants].flatMap(() => queue.take(some).map(entry => entry.tenant)));
         expect(served).toEqual(tenants);

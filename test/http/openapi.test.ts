@@ -77,7 +77,8 @@ describe('the OpenAPI document', () => {
         expect(response.headers, `${path} ${status}`).toHaveProperty(['x-request-id']);
         expect(Object.keys(response.content)).toHaveLength(1);
         const [type, { schema }] = Object.entries(response.content)[0]!;
-        if (['200', '201'].includes(status)) expect(type).toBe('application/json');
+        if (['200', '201', '202'].includes(status))
+          expect(type).toBe(path.endsWith('/results') ? 'application/jsonl' : 'application/json');
         else {
           expect(type).toBe('application/problem+json');
           expect(schema).toEqual({ $ref: '#/components/schemas/Problem' });

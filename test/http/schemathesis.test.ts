@@ -20,7 +20,7 @@ if (!found) console.warn('schemathesis is not there: pip install schemathesis, o
 interface Operation {
   parameters?: { name: string; schema: object }[];
   requestBody?: {
-    content: { 'application/json': { schema: { properties: Record<string, object> } } };
+    content: { 'application/json'?: { schema: { properties: Record<string, object> } } };
   };
 }
 interface Document {
@@ -64,7 +64,7 @@ function withRealAdapters({ paths, ...rest }: Document): Document {
       : [tasks.find(task => path.endsWith(task)) ?? 'classification'];
     for (const name of names) {
       const copy = structuredClone(methods);
-      const properties = copy.post?.requestBody?.content['application/json'].schema.properties;
+      const properties = copy.post?.requestBody?.content['application/json']?.schema.properties;
       if (properties?.model) properties.model = { const: name };
       for (const parameter of copy.get?.parameters ?? [])
         if (parameter.name === 'name') parameter.schema = { enum: [...tasks] };

@@ -21,6 +21,22 @@ describe.skipIf(!program)('an S3 store', () => {
 
   storeCases(async () => openS3Store({ bucket, prefix: `prefix/${stores++}` }));
 
+  it('signs a URL that reads one object without credentials, and that nobody can change', async () => {
+    const store = openS3Store({ bucket, prefix: 'signed' });
+    await store.put('tenants/acme/results.jsonl', Buffer.from('{"index":0}\n'));
+    await store.put('tenants/acme/other.jsonl', Buffer.from('secret'));
+    const url = await store.presign!('tenants/acme/results.jsonl', 60);
+    const response = await fetch(url);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('{"index":0}\n');
+    expect(url).toContain('X-Amz-Expires=60');
+    expect((await fetch(url.replace('results', 'other'))).status).toBe(403);
+    expect((await fetch(url.replace('Expires=60', 'Expires=6000'))).status).toBe(403);
+    expect((await fetch(url, { method: 'PUT', body: 'x' })).status).toBe(403);
+    expect((await fetch(url.replace(/\?.*/, ''))).status).toBe(403);
+    await expect(store.presign!('../keys', 60)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
   it('keeps to its prefix', async () => {
     const one = await openStore(`s3://${bucket}/tree/one`);
     const other = await openStore(`s3://${bucket}/tree/one-more/`);
