@@ -125,6 +125,27 @@ export type Push = {
   header: { 'if-match'?: string | undefined; 'if-none-match'?: '*' | undefined };
 };
 
+export interface Batch {
+  id: string;
+  state: 'waiting' | 'running' | 'completed' | 'cancelled' | 'failed';
+  error: string | null;
+  model: { name: string; digest: string };
+  task: 'classification' | 'sequence-labeling' | 'question-answering';
+  counts: { lines: number; succeeded: number; failed: number };
+  usage: { tokens: number; windows: number };
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  expires_at: string | null;
+  results: { url: string; parts: string[] } | null;
+}
+
+/** The lines are the body: `$post({ query, header }, { init: { body } })`. */
+export type NewBatch = {
+  query: { model: string; task?: Batch['task'] | undefined };
+  header?: { 'idempotency-key'?: string | undefined };
+};
+
 /** What every answer is whose status is not 200 (RFC 9457). */
 export interface Problem {
   type: string;
@@ -163,6 +184,17 @@ export type ApiSchema = {
     $delete: Endpoint<{ param: { name: string } }, DeletedAdapter>;
   };
   '/v1/adapters/:name/versions': { $put: Endpoint<Push, PushedVersion, 200 | 201> };
+  '/v1/batches': Get<{ batches: Batch[] }, { query: { limit?: string | undefined } }> & {
+    $post: Endpoint<NewBatch, Batch, 200 | 202>;
+  };
+  '/v1/batches/:id': Get<Batch, { param: { id: string } }> & {
+    $delete: Endpoint<{ param: { id: string } }, Batch>;
+  };
+  '/v1/batches/:id/results': {
+    $get:
+      | { input: { param: { id: string } }; output: string; outputFormat: 'text'; status: 200 }
+      | { input: { param: { id: string } }; output: Problem; outputFormat: 'json'; status: ProblemStatus };
+  };
   '/healthz': Get<{ status: 'ok' }>;
   '/readyz': Get<{ status: 'ok' }>;
 };

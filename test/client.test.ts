@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type * as client from '../functions/client.ts';
 import { createClient } from '../functions/client.ts';
 import type { Adapter, AdapterList, Deleted } from '../functions/http/adapters.ts';
+import type { BatchAnswer } from '../functions/http/batch-routes.ts';
 import type { Problem } from '../functions/http/problem.ts';
 import type { Pushed } from '../functions/http/push.ts';
 import type { classificationForm } from '../functions/http/tasks/classification.ts';
@@ -53,6 +54,7 @@ test('its types are those of the schemas that validate', () => {
   expectTypeOf<z.infer<typeof Adapter>>().toEqualTypeOf<client.Adapter>();
   expectTypeOf<z.infer<typeof Deleted>>().toEqualTypeOf<client.DeletedAdapter>();
   expectTypeOf<z.infer<typeof Pushed>>().toEqualTypeOf<client.PushedVersion>();
+  expectTypeOf<BatchAnswer>().toEqualTypeOf<client.Batch>();
   expectTypeOf<z.infer<typeof Problem>>().toEqualTypeOf<client.Problem>();
 });
 

@@ -94,7 +94,7 @@ describe('many good and bad requests', () => {
     const expired = await keyFor(world.store, 'acme', { expiresAt: new Date(Date.now() + 1_000) });
     world.clock.now = new Date(Date.now() + 5_000);
     const keys = [world.key, world.otherKey, expired, `vn_acme_${secret}`, secret];
-    const text = `${secret} my number is 4111`;
+    const text = `${secret} my number is 4111 2222 3333`;
     const bodies: unknown[] = [
       { model: 'support', inputs: text },
       { model: 'entities', inputs: [text, text] },
@@ -149,7 +149,7 @@ describe('many good and bad requests', () => {
     const all = lines.join('').toLowerCase();
     for (const part of [
       secret,
-      '4111',
+      '4111 2222 3333',
       'my number',
       'bearer',
       'token=',
