@@ -1,4 +1,5 @@
 /** Answers the items of one part, many at once, in the background of the engine; every item has its line in the result. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunOptions } from '../engine/engine.ts';
 import { VeneerError } from '../error.ts';
@@ -40,6 +41,8 @@ const internal: Refusal = { error: { code: 'internal', message: 'the server fail
 /** @throws The signal's reason where it aborts: then nothing of the part counts. */
 export async function answerPart(part: PartArguments): Promise<ResultLine[]> {
   const { items, firstIndex, signal } = part;
+  // Each item in the engine listens.
+  setMaxListeners(itemsAtOnce + 1, signal);
   const lines: ResultLine[] = new Array(items.length);
   const waiting = items.entries();
   const lane = async () => {

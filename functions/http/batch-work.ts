@@ -12,7 +12,15 @@ import { taskForms } from './tasks/forms.ts';
 import type { Parameters } from './tasks/parameters.ts';
 import { refusedInput } from './tasks/refused-input.ts';
 
-export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'now'>;
+export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'now'> & {
+  /** Left out: what batches used is told by the batches alone. */
+  usage?: {
+    count(
+      of: { tenant: string; adapter: string },
+      counts: { requests: number; tokens: number; windows: number },
+    ): Promise<void>;
+  };
+};
 
 /** What an item must be that the task can take. */
 export function itemRules(form: TaskForm): Pick<ItemRules, 'check' | 'refusal'> {
@@ -40,7 +48,9 @@ export function batchWork(services: BatchServices): BatchWork {
         return { output: outputs[0], usage: { tokens: usage.tokens, windows: usage.windows[0] ?? 0 } };
       };
     },
-    async count() {},
+    async count({ tenant, model }, counts) {
+      await services.usage?.count({ tenant, adapter: model.name }, counts);
+    },
   };
 }
 

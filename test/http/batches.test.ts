@@ -87,6 +87,19 @@ describe('a batch', () => {
     expect(lines.map(({ output }) => output)).toEqual((await bodyOf(asked)).outputs);
   });
 
+  it('is counted as the use of its adapter, a line a request', async () => {
+    const counted: unknown[] = [];
+    const count = async (...of: unknown[]) => void counted.push(of);
+    await send(`${texts}no json\n`);
+    const work = batchWork({ ...world.services, usage: { count } });
+    await processBatches(work, { signal: new AbortController().signal });
+    const of = { tenant: 'acme', adapter: 'support' };
+    expect(counted).toEqual([
+      [of, { requests: 2, tokens: 7, windows: 2 }],
+      [of, { requests: 1, tokens: 5, windows: 1 }],
+    ]);
+  });
+
   it('of each task takes what the task takes, with parameters of its own a line', async () => {
     const entities = await bodyOf(
       send(
