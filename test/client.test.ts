@@ -106,6 +106,9 @@ describe('against the app', () => {
       '/v1/adapters': true,
       '/v1/adapters/:name': true,
       '/v1/adapters/:name/versions': true,
+      '/v1/batches': true,
+      '/v1/batches/:id': true,
+      '/v1/batches/:id/results': true,
       '/healthz': true,
       '/readyz': true,
     };
