@@ -56,7 +56,8 @@ export async function ask<Answered extends { usage: Usage }>(
   shadow(services, {
     ...{ tenant, reference, adapter, outputs },
     async ask(candidate) {
-      const run = { tenant, signal: AbortSignal.timeout(services.limits.deadlineMs) };
+      const signal = AbortSignal.timeout(services.limits.deadlineMs);
+      const run = { tenant, priority: 'background' as const, signal };
       return (await put({ adapter: candidate, run, timed: untimed })).outputs;
     },
   });
