@@ -71,6 +71,7 @@ export function createBatchRoute({ maxLines, maxBodyBytes, maxLineBytes, maxOpen
             // Not a zod schema: with one, the body would be read whole and parsed as JSON.
             schema: {
               type: 'string',
+              pattern: '\\S',
               description:
                 'A line an input: {"inputs": one input as the task takes it, "parameters"?: as the task takes them, "id"?: a string that comes back}. A line that cannot be answered has its error in the result; one without text is passed over.',
               example: '{"id": "a", "inputs": "first text"}\n{"id": "b", "inputs": "second text"}\n',
@@ -104,7 +105,13 @@ export const listRoute = createRoute({
   security: needsKey,
   request: {
     query: z.object({
-      limit: z.coerce.number().int().min(1).max(maxListed).default(20).openapi({ type: 'integer' }),
+      limit: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .max(maxListed)
+        .default(20)
+        .openapi({ type: 'integer', minimum: 1, maximum: maxListed }),
     }),
   },
   responses: {
