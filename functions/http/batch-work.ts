@@ -12,7 +12,7 @@ import { taskForms } from './tasks/forms.ts';
 import type { Parameters } from './tasks/parameters.ts';
 import { refusedInput } from './tasks/refused-input.ts';
 
-export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'now'>;
+export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'usage' | 'now'>;
 
 /** What an item must be that the task can take. */
 export function itemRules(form: TaskForm): Pick<ItemRules, 'check' | 'refusal'> {
@@ -40,7 +40,7 @@ export function batchWork(services: BatchServices): BatchWork {
         return { output: outputs[0], usage: { tokens: usage.tokens, windows: usage.windows[0] ?? 0 } };
       };
     },
-    async count() {},
+    count: ({ tenant, model }, counts) => services.usage.count({ tenant, adapter: model.name }, counts),
   };
 }
 
