@@ -9,7 +9,11 @@ import { openServices } from './http/services.ts';
 /** Left for the part that was begun last. One that takes longer is cut off, and begun anew by the next invocation. */
 const lastPartMs = 60_000;
 
-const options = await readEnvironment(process.env, { cacheDir: join(tmpdir(), 'veneer') });
+// A function is frozen after its answer and may never wake again: what it counted is written before.
+const options = await readEnvironment(process.env, {
+  cacheDir: join(tmpdir(), 'veneer'),
+  usageFlushSeconds: 0,
+});
 const work = batchWork(openServices(options));
 
 /** The parts that it answered. */

@@ -6,6 +6,10 @@ import { createApp } from './http/app.ts';
 import { readEnvironment } from './http/environment.ts';
 import { openServices } from './http/services.ts';
 
-const options = await readEnvironment(process.env, { cacheDir: join(tmpdir(), 'veneer') });
+// A function is frozen after its answer and may never wake again: what it counted is written before.
+const options = await readEnvironment(process.env, {
+  cacheDir: join(tmpdir(), 'veneer'),
+  usageFlushSeconds: 0,
+});
 
 export const handler = handle(createApp(openServices(options)));

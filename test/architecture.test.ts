@@ -39,9 +39,9 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
     /^trainer\/(graph\/onnx|visualize\/event)-schema\.ts$/,
   ],
   [
-    'Hono: the HTTP surface, and its HTML templates for reports',
+    'Hono: the HTTP surface, its HTML templates for reports, and the benchmark against it',
     /^(hono$|hono\/|@hono\/)/,
-    /^(functions\/(http\/.+|server|lambda|client)|trainer\/report\/markup)\.ts$/,
+    /^(functions\/(http\/.+|server|lambda|client)|trainer\/report\/markup|trainer\/bench\/http-stub-run)\.ts$/,
   ],
   [
     'Observable Plot and linkedom: the charts of reports',
@@ -64,11 +64,15 @@ const rules: [title: string, broken: (edge: Import) => boolean][] = [
     ({ to }) => to === 'functions/server.ts' || to === 'functions/lambda.ts',
   ],
   [
-    'of the HTTP surface the trainer imports the server alone, for `serve` and the quickstart',
+    'of the HTTP surface the trainer imports the server and who may ask it, for `serve` and the quickstart, and its benchmark',
     ({ from, to }) =>
       inside(from, 'trainer') &&
+      from !== 'trainer/bench/http-stub-run.ts' &&
       inside(to, 'functions/http') &&
-      !(to === 'functions/http/serve.ts' && /^trainer\/(commands\/serve|quickstart)\.ts$/.test(from)),
+      !(
+        /^functions\/http\/(serve|access)\.ts$/.test(to) &&
+        /^trainer\/(commands\/serve|quickstart)\.ts$/.test(from)
+      ),
   ],
   [
     'tasks and tokenization know nothing of the store, the engine and HTTP',

@@ -1,6 +1,7 @@
 /** Entry of `npm run bench -- <name>`. */
 import { benchCold } from './bench/cold.ts';
 import { benchHttp } from './bench/http.ts';
+import { benchHttpStub } from './bench/http-stub.ts';
 import { benchServe } from './bench/serve.ts';
 import { benchTenants } from './bench/tenants.ts';
 import { benchTrain } from './bench/train.ts';
@@ -10,7 +11,7 @@ const benches: Record<string, () => Promise<void>> = {
   serve: benchServe,
   cold: benchCold,
   tenants: benchTenants,
-  http: benchHttp,
+  http: () => (process.argv.includes('--stub') ? benchHttpStub() : benchHttp()),
 };
 
 const name = process.argv[2] ?? '';

@@ -8,6 +8,7 @@ const entries = [
   'trainer/quickstart.ts',
   'trainer/bench.ts',
   'trainer/bench/step.ts',
+  'trainer/bench/http-stub-run.ts',
   'trainer/bench/serve-run.ts',
   'trainer/bench/sessions-run.ts',
   'trainer/bench/transformers-js.ts',

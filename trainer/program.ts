@@ -14,6 +14,7 @@ import { rollbackCommand } from './commands/rollback.ts';
 import { serveCommand } from './commands/serve.ts';
 import { shadowCommand } from './commands/shadow.ts';
 import { trainCommand } from './commands/train.ts';
+import { usageCommand } from './commands/usage.ts';
 
 const commands = [
   pullBaseCommand,
@@ -26,6 +27,7 @@ const commands = [
   shadowCommand,
   adaptersCommand,
   keysCommand,
+  usageCommand,
   reportCommand,
   compareCommand,
   serveCommand,

@@ -1,13 +1,14 @@
 /**
  * API keys: `vn_<tenant>_<secret>`. Only the SHA-256 of the whole key is stored, as the name of its record, under its
- * tenant; the secret has 256 random bits, so neither the hash nor the timing of a look-up by hash helps to guess it.
+ * tenant; the secret has 256 random bits, so neither the hash nor the timing of a look-up by hash helps to guess it. The
+ * record has the hash too, compared in constant time: a record that was moved to another name opens nothing.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { VeneerError } from '../error.ts';
 import type { Store } from '../store/store.ts';
 import { canonicalJson, sha256 } from './digest.ts';
 import { parseDocument, parseName } from './document.ts';
-import { ApiKeyRecord } from './manifests.ts';
+import { ApiKeyRecord, type Rate } from './manifests.ts';
 import { Digest, TenantName } from './names.ts';
 
 /** A tenant name has no underscore, so the second one ends it. */
@@ -18,12 +19,14 @@ export interface NewKey {
   scopes: ApiKeyRecord['scopes'];
   /** Null: never. */
   expiresAt: Date | null;
+  /** Left out: what the server gives to every key. */
+  rate?: Rate | undefined;
 }
 
 /** `key` is shown this once and kept nowhere; `id` is what the store knows it by. */
 export async function createKey(
   store: Store,
-  { tenant, scopes, expiresAt }: NewKey,
+  { tenant, scopes, expiresAt, rate }: NewKey,
 ): Promise<{ key: string; id: string; record: ApiKeyRecord }> {
   const now = new Date();
   if (scopes.length === 0) throw new VeneerError('invalid_request', 'a key needs at least one scope');
@@ -36,6 +39,8 @@ export async function createKey(
     scopes: [...new Set(scopes)],
     createdAt: now.toISOString(),
     expiresAt: expiresAt?.toISOString() ?? null,
+    hash: id,
+    ...(rate && { rate }),
   };
   await store.put(recordKey(tenant, id), canonicalJson(record), { absent: true });
   return { key, id, record };
@@ -45,11 +50,17 @@ export async function createKey(
 export async function findKey(store: Store, key: string, now: Date): Promise<ApiKeyRecord | undefined> {
   const tenant = tenantOf(key);
   if (tenant === undefined) return undefined;
-  const found = await store.get(recordKey(tenant, sha256(key)));
+  const id = sha256(key);
+  const found = await store.get(recordKey(tenant, id));
   if (!found) return undefined;
   const record = parseDocument(ApiKeyRecord, found.bytes, `key record of tenant ${tenant}`);
-  if (record.tenant !== tenant) return undefined;
+  if (record.tenant !== tenant || !equalDigests(record.hash ?? id, id)) return undefined;
   return record.expiresAt !== null && Date.parse(record.expiresAt) <= now.getTime() ? undefined : record;
+}
+
+/** In a time that does not tell where they differ. */
+function equalDigests(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(a, 'hex'), Buffer.from(b, 'hex'));
 }
 
 function tenantOf(key: string): string | undefined {

@@ -156,10 +156,22 @@ export const Alias = z.object({
 });
 export type Alias = z.infer<typeof Alias>;
 
+export const scopes = ['predict', 'push', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
+const perMinute = z.number().int().positive().nullable();
+/** What one key may ask for; null is without a limit of its own. */
+export const Rate = z.object({ requestsPerMinute: perMinute, tokensPerMinute: perMinute });
+export type Rate = z.infer<typeof Rate>;
+
 export const ApiKeyRecord = z.object({
   tenant: z.string(),
-  scopes: z.array(z.enum(['predict', 'push', 'admin'])),
+  scopes: z.array(z.enum(scopes)),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime().nullable(),
+  /** SHA-256 of the key. Records from before it was kept here have it in their name alone. */
+  hash: Digest.optional(),
+  /** Left out: what the server gives to every key. */
+  rate: Rate.optional(),
 });
 export type ApiKeyRecord = z.infer<typeof ApiKeyRecord>;

@@ -2,7 +2,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { VeneerError } from '../error.ts';
 import { addAdapters } from './adapters.ts';
-import { openKeyring, requireScope } from './auth.ts';
+import { openKeyring, requireScope, scopeOf } from './auth.ts';
 import { addBatches } from './batches.ts';
 import { jsonBody } from './body.ts';
 import type { RequestEnv } from './context.ts';
@@ -11,6 +11,7 @@ import { addHealth } from './health.ts';
 import { addHuggingFace } from './hugging-face.ts';
 import { InvalidFields } from './issues.ts';
 import { knownMethod } from './known-method.ts';
+import { limitRates } from './limits.ts';
 import { exposed, metricsPath } from './metrics.ts';
 import { observed } from './observed.ts';
 import { addOpenapi } from './openapi.ts';
@@ -22,6 +23,7 @@ import { requestId } from './request-id.ts';
 import type { Services } from './services.ts';
 import { taskForms } from './tasks/forms.ts';
 import { addTextEmbeddingsInference } from './text-embeddings-inference.ts';
+import { addUsage } from './usage.ts';
 
 export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   const app = new OpenAPIHono<RequestEnv>({
@@ -38,9 +40,8 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   const forms = taskForms(services.limits);
   const keyring = openKeyring(services);
   const behindKey = ['/v1/*', '/models/*', '/predict/*'];
-  app.on(['GET', 'POST'], behindKey, requireScope(keyring, 'predict'));
-  app.on(['PUT', 'DELETE'], '/v1/adapters/*', requireScope(keyring, 'push'));
-  app.on('DELETE', '/v1/batches/*', requireScope(keyring, 'predict'));
+  const [authenticate, limit] = [requireScope(keyring, scopeOf), limitRates(services)];
+  for (const path of behindKey) app.use(path, authenticate, limit);
   addBatches(app, forms, services);
   app.on('POST', behindKey, jsonBody(services.limits.maxBodyBytes));
 
@@ -51,6 +52,7 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   for (const form of Object.values(forms)) addPrediction(app, form, services);
   addHuggingFace(app, forms, services);
   addTextEmbeddingsInference(app, services);
+  addUsage(app, services);
   addOpenapi(app);
   addDocs(app);
   addPlayground(app);

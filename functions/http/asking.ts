@@ -1,17 +1,18 @@
 /** What every prediction does around its question: the base and the adapter, the time it takes, the headers of the answer. */
 import type { Context } from 'hono';
 import type { ResidentAdapter } from '../artifacts/adapter.ts';
+import { parseReference } from '../artifacts/names.ts';
 import type { Base } from '../base.ts';
 import type { RunOptions } from '../engine/engine.ts';
 import type { Usage } from '../predict.ts';
 import { type Timed, untimed } from '../timed.ts';
 import type { RequestEnv } from './context.ts';
 import { requestKeyHeader } from './responses.ts';
-import { runOptions } from './run-options.ts';
+import { withRunOptions } from './run-options.ts';
 import type { Services } from './services.ts';
 import { shadow } from './shadowing.ts';
 
-export type AskingServices = Pick<Services, 'adapters' | 'base' | 'limits' | 'shadows'>;
+export type AskingServices = Pick<Services, 'adapters' | 'base' | 'limits' | 'shadows' | 'usage'>;
 
 /** What a question is put to. */
 export interface Asking {
@@ -47,11 +48,17 @@ export async function ask<Answered extends { usage: Usage }>(
     };
     return { answered: await question({ base, decoded, ...asking }), outputs };
   };
-  const { answered, outputs } = await put({ adapter, run: runOptions(c, services.limits), timed });
-  const { tokens, windows } = answered.usage;
-  c.set('prediction', { ...asked, tokens, windows: windows.reduce((sum, count) => sum + count, 0) });
+  const { answered, outputs } = await withRunOptions(c, services.limits, run => put({ adapter, run, timed }));
+  const { tokens } = answered.usage;
+  const windows = answered.usage.windows.reduce((sum, count) => sum + count, 0);
+  c.set('prediction', { ...asked, tokens, windows });
+  await c.get('chargeTokens')?.(tokens);
+  await services.usage.count(
+    { tenant, adapter: parseReference(reference).name },
+    { requests: 1, tokens, windows },
+  );
   c.header('x-compute-tokens', String(tokens));
-  c.header('x-compute-windows', windows.join(','));
+  c.header('x-compute-windows', answered.usage.windows.join(','));
   c.header('server-timing', header());
   shadow(services, {
     ...{ tenant, reference, adapter, outputs },

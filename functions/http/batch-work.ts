@@ -12,15 +12,7 @@ import { taskForms } from './tasks/forms.ts';
 import type { Parameters } from './tasks/parameters.ts';
 import { refusedInput } from './tasks/refused-input.ts';
 
-export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'now'> & {
-  /** Left out: what batches used is told by the batches alone. */
-  usage?: {
-    count(
-      of: { tenant: string; adapter: string },
-      counts: { requests: number; tokens: number; windows: number },
-    ): Promise<void>;
-  };
-};
+export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'usage' | 'now'>;
 
 /** What an item must be that the task can take. */
 export function itemRules(form: TaskForm): Pick<ItemRules, 'check' | 'refusal'> {
@@ -48,9 +40,7 @@ export function batchWork(services: BatchServices): BatchWork {
         return { output: outputs[0], usage: { tokens: usage.tokens, windows: usage.windows[0] ?? 0 } };
       };
     },
-    async count({ tenant, model }, counts) {
-      await services.usage?.count({ tenant, adapter: model.name }, counts);
-    },
+    count: ({ tenant, model }, counts) => services.usage.count({ tenant, adapter: model.name }, counts),
   };
 }
 

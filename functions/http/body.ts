@@ -3,21 +3,33 @@
  * Any content type will do: there is nothing but JSON to send here.
  */
 import { isUtf8 } from 'node:buffer';
+import type { HonoRequest } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import { VeneerError } from '../error.ts';
 
 export function jsonBody(maxBytes: number) {
   return createMiddleware(async (c, next) => {
     const { raw, url, method } = c.req;
-    if (Number(raw.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
+    const length = c.req.header('content-length');
+    if (Number(length) > maxBytes) throw tooLarge(maxBytes);
+    if (length !== undefined && c.req.header('content-type') === 'application/json' && !chunked(c.req)) {
+      // As most come: read whole, without a stream and a second request, in a third of the time.
+      const bytes = await c.req.arrayBuffer().catch(cause => {
+        throw brokenOff(cause);
+      });
+      const body = Buffer.from(bytes);
+      if (body.length > maxBytes) throw tooLarge(maxBytes);
+      // Where Hono keeps what it has read, so that the validator parses this text.
+      c.req.bodyCache.text = Promise.resolve(textOf(body)) as unknown as string;
+      return next();
+    }
     const body = await readUpTo(raw.body, maxBytes);
-    if (!isUtf8(body))
-      throw new VeneerError('invalid_json', 'the body is not UTF-8: encode the JSON as UTF-8');
+    const text = textOf(body);
     const headers = new Headers(raw.headers);
     headers.set('content-type', 'application/json');
     headers.delete('content-length');
     headers.delete('transfer-encoding');
-    c.req.raw = new Request(url, { method, headers, body });
+    c.req.raw = new Request(url, { method, headers, body: text, signal: raw.signal });
     await next();
   });
 }
@@ -53,6 +65,15 @@ export async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxByt
     pieces.push(read.value);
   }
   return Buffer.concat(pieces, size);
+}
+
+function chunked(request: HonoRequest): boolean {
+  return request.header('transfer-encoding') !== undefined;
+}
+
+function textOf(body: Buffer): string {
+  if (isUtf8(body)) return body.toString('utf8');
+  throw new VeneerError('invalid_json', 'the body is not UTF-8: encode the JSON as UTF-8');
 }
 
 function brokenOff(cause: unknown): VeneerError {

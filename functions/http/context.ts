@@ -1,15 +1,19 @@
 /** What the middleware leaves in a request's context. */
 import type { Stopwatch } from '../timed.ts';
 import type { AnsweredRequest } from './answered.ts';
+import type { Identity } from './identity.ts';
 
 export interface RequestEnv {
   Variables: {
     requestId: string;
-    /** Whose key it was; set on every route that needs a key. */
+    /** Whose credential it was, and the tenant that is acted for; set on every route that needs a key. */
+    identity: Identity;
     tenant: string;
     stopwatch: Stopwatch;
     /** What is known of a prediction so far. */
     prediction?: Pick<AnsweredRequest, 'task' | 'adapterDigest' | 'tokens' | 'windows'>;
     problem?: Pick<AnsweredRequest, 'code' | 'error'>;
+    /** Charges the tokens that a prediction computed. Left out where the key has no limit. */
+    chargeTokens?: (tokens: number) => Promise<void>;
   };
 }

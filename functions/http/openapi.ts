@@ -15,7 +15,8 @@ export function addOpenapi(app: OpenAPIHono<RequestEnv>) {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key, `vn_<tenant>_<secret>`. It decides the tenant.',
+    description:
+      'An API key, `vn_<tenant>_<secret>`, or a JWT of the configured issuer. It decides the tenant; with the scope admin, the header `x-veneer-tenant` names the tenant acted for.',
   });
   let document: object | undefined;
   app.openapi(route, c => {

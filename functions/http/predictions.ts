@@ -22,9 +22,7 @@ export const predictionProblems = [
   'wrong_task',
   'digest_mismatch',
   'payload_too_large',
-  'invalid_request',
   'invalid_artifact',
-  'rate_limited',
 ] as const;
 
 const Usage = z

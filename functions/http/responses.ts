@@ -7,7 +7,17 @@ import { Problem, problemType } from './problem.ts';
 
 type Responses = RouteConfig['responses'];
 
-const headers = z.object({ 'x-request-id': z.string() });
+const headers = z.object({
+  'x-request-id': z.string(),
+  'ratelimit-policy': z.string().optional().openapi({
+    description: 'What the key may ask for, where it is limited: quota `q` in a window of `w` seconds.',
+    example: '"tokens";q=100000;w=60, "requests";q=600;w=60',
+  }),
+  ratelimit: z.string().optional().openapi({
+    description: 'What is left of it: `r`, all of it again in `t` seconds.',
+    example: '"tokens";r=98000;t=2, "requests";r=599;t=1',
+  }),
+});
 
 /** An adapter in a request. */
 const reference = z.string().regex(referencePattern, `no adapter reference: ${howToRefer}`);
@@ -54,7 +64,7 @@ export function answer(
 /** One response a status, with the titles of its codes; every route may also fail with a bare 500. */
 export function problems(...codes: ErrorCode[]): Responses {
   const titles = new Map<number, string[]>([[500, ['Internal Server Error']]]);
-  for (const code of codes) {
+  for (const code of new Set(codes)) {
     const { status, title } = new VeneerError(code, '');
     titles.set(status, [...(titles.get(status) ?? []), title]);
   }
@@ -67,6 +77,12 @@ export function problems(...codes: ErrorCode[]): Responses {
 }
 
 /** What a route behind a key may answer besides its own problems. */
-export const keyProblems = ['unauthenticated', 'forbidden', 'unavailable'] as const;
+export const keyProblems = [
+  'unauthenticated',
+  'forbidden',
+  'invalid_request',
+  'rate_limited',
+  'unavailable',
+] as const;
 
 export const needsKey = [{ bearer: [] }];

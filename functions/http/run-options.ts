@@ -5,11 +5,25 @@ import { VeneerError } from '../error.ts';
 import type { RequestEnv } from './context.ts';
 import type { Limits } from './services.ts';
 
-export function runOptions(c: Context<RequestEnv>, { deadlineMs }: Limits): RunOptions {
-  return {
-    tenant: c.get('tenant'),
-    signal: AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(deadlineMs)]),
-  };
+/** A timer and a listener that end with the work: `AbortSignal.timeout` would keep each for the whole of its time. */
+export async function withRunOptions<T>(
+  c: Context<RequestEnv>,
+  { deadlineMs }: Limits,
+  work: (run: RunOptions) => Promise<T>,
+): Promise<T> {
+  const client = c.req.raw.signal;
+  const controller = new AbortController();
+  const stop = (name: string) => controller.abort(new DOMException('', name));
+  const gone = () => stop('AbortError');
+  const timer = setTimeout(() => stop('TimeoutError'), deadlineMs);
+  if (client.aborted) gone();
+  else client.addEventListener('abort', gone);
+  try {
+    return await work({ tenant: c.get('tenant'), signal: controller.signal });
+  } finally {
+    clearTimeout(timer);
+    client.removeEventListener('abort', gone);
+  }
 }
 
 /** The problem behind an aborted run; undefined where `thrown` is none. */

@@ -1,12 +1,18 @@
 /** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
 import { type Adapters, openAdapters } from '../adapters.ts';
+import type { Rate } from '../artifacts/manifests.ts';
 import { type Base, openBase } from '../base.ts';
 import type { BatchOptions } from '../batches/limits.ts';
+import { openMemoryLimiter } from '../limits/memory.ts';
+import type { RateLimiter } from '../limits/rate-limiter.ts';
+import { openStoreLimiter } from '../limits/store.ts';
 import type { Metrics } from '../metrics.ts';
 import { openShadows, type Shadows } from '../shadow.ts';
 import type { Store } from '../store/store.ts';
+import { openUsageCounter, type UsageCounter } from '../usage/counter.ts';
 import type { WantedAdapter } from '../wanted.ts';
 import { onlyBase } from './base-name.ts';
+import { type JwtIssuer, type JwtVerifier, openJwtVerifier } from './jwt.ts';
 import { lazyBase } from './lazy-base.ts';
 import { logDisagreement, logError } from './log.ts';
 import { servedStore } from './served-store.ts';
@@ -21,6 +27,10 @@ export interface Limits {
   maxTextLength: number;
   /** A request that has no answer by then gets none. */
   deadlineMs: number;
+  /** Requests of one key at once. */
+  maxConcurrent: number;
+  /** Of a key that has no rate of its own. */
+  rate: Rate;
 }
 
 export interface Services {
@@ -32,12 +42,18 @@ export interface Services {
   ready(): boolean;
   shadows: Shadows;
   limits: Limits;
+  limiter: RateLimiter;
+  usage: UsageCounter;
+  /** Tokens of an issuer, where one is configured. */
+  jwt?: JwtVerifier | undefined;
   now(): Date;
   batches?: BatchOptions | undefined;
   /** Left out: nothing is counted, and /metrics is not there. */
   metrics?: Metrics | undefined;
   /** Whether each request is a line of the log; left out, only what is our fault. */
   logRequests?: boolean | undefined;
+  /** Of a clock that nobody sets. */
+  uptimeMs(): number;
 }
 
 export const defaultLimits: Limits = {
@@ -46,6 +62,8 @@ export const defaultLimits: Limits = {
   maxInputs: 128,
   maxTextLength: 100_000,
   deadlineMs: 25_000,
+  maxConcurrent: 256,
+  rate: { requestsPerMinute: null, tokensPerMinute: null },
 };
 
 /** Adapters kept in memory; q,v at rank 8 takes 75 kB in int8. */
@@ -54,6 +72,8 @@ const adapterBudgetBytes = 256 << 20;
 const maxShadowsWaiting = 16;
 /** How long a request may still be answered by what an alias pointed to before. */
 const aliasTtlMs = 5_000;
+/** What a process that is killed loses of its usage counts. */
+const usageFlushMs = 30_000;
 
 export interface ServicesOptions {
   store: Store;
@@ -64,13 +84,18 @@ export interface ServicesOptions {
   /** Worker threads that compute; 0 computes in the calling thread. */
   workers: number;
   limits?: Partial<Limits> | undefined;
+  /** Where levels of rate limits are kept: in this process, or in the store for all processes at its price. */
+  rateLimits?: 'memory' | 'store' | undefined;
+  /** 0 writes usage before each answer. */
+  usageFlushMs?: number | undefined;
+  jwt?: JwtIssuer | undefined;
   /** Loaded at start, with the sessions they need, before it is ready; this opens the base. One that fails is logged. */
   prefetch?: readonly WantedAdapter[] | undefined;
   metrics?: Metrics | undefined;
   logRequests?: boolean | undefined;
 }
 
-/** `close` gives the base's memory back; call it when no request is under way. */
+/** `close` writes the usage and gives the base's memory back; call it when no request is under way. */
 export function openServices(options: ServicesOptions): Services & { close(): Promise<void> } {
   const { cacheDir, workers, limits, prefetch = [], metrics, logRequests } = options;
   const base = lazyBase(async () => {
@@ -112,6 +137,15 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     .finally(() => {
       warming = false;
     });
+  const now = () => new Date();
+  const uptimeMs = () => performance.now();
+  const usage = openUsageCounter({
+    store: options.store,
+    now,
+    flushEveryMs: options.usageFlushMs ?? usageFlushMs,
+    onFlushError: logError,
+  });
+  onClose.push(usage.close);
   return {
     store,
     adapters,
@@ -119,7 +153,12 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     ready: () => !warming && base.ready(),
     shadows,
     limits: { ...defaultLimits, ...limits },
-    now: () => new Date(),
+    limiter:
+      options.rateLimits === 'store' ? openStoreLimiter({ store, now }) : openMemoryLimiter({ uptimeMs }),
+    usage,
+    jwt: options.jwt && openJwtVerifier({ ...options.jwt, uptimeMs }),
+    now,
+    uptimeMs,
     metrics,
     logRequests,
     async close() {

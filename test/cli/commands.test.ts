@@ -1,6 +1,7 @@
 /** Every command once, as it should go. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeUsage } from '../../functions/usage/document.ts';
 import { resultOf, runTrainer } from './trainer.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -97,6 +98,38 @@ describe('with --json, a command ends with one line of JSON', () => {
     const revoked = await workspace.run('keys', 'revoke', made.key as string, ...owner);
     expect(resultOf(revoked)).toEqual({ tenant: 'bolt', revoked: true });
     expect(resultOf(await workspace.run('keys', 'list', ...owner))).toEqual({ tenant: 'bolt', keys: [] });
+  });
+
+  test('keys create with rates', async () => {
+    const create = ['keys', 'create', '--tenant', 'fern', '--rate', '600'];
+    expect(resultOf(await workspace.run(...create, '--json'))).toMatchObject({
+      rate: { requestsPerMinute: 600, tokensPerMinute: null },
+    });
+    await workspace.run(...create, '--token-rate', '90000', '--scope', 'admin');
+    const { stdout } = await workspace.run('keys', 'list', '--tenant', 'fern');
+    expect(stdout).toMatch(/predict {2}never expires {2}600 requests\/min\n/);
+    expect(stdout).toMatch(/admin {2}never expires {2}600 requests\/min {2}90000 tokens\/min\n/);
+  });
+
+  test('usage show and compact', async () => {
+    const place = ['--tenant', 'fern', '--month', '2001-02'];
+    const counts = { requests: 2, tokens: 30, windows: 2 };
+    for (const writer of ['one', 'two'])
+      await writeUsage(workspace.store, {
+        ...{ tenant: 'fern', month: '2001-02', writer },
+        usage: new Map([['topic', counts]]),
+      });
+    const shown = {
+      ...{ tenant: 'fern', month: '2001-02' },
+      adapters: [{ name: 'topic', requests: 4, tokens: 60, windows: 4 }],
+    };
+    expect(resultOf(await workspace.run('usage', 'show', ...place, '--json'))).toEqual(shown);
+    const compacted = await workspace.run('usage', 'compact', ...place, '--json');
+    expect(resultOf(compacted)).toEqual({ tenant: 'fern', month: '2001-02', compacted: 2 });
+    expect(resultOf(await workspace.run('usage', 'show', ...place, '--json'))).toEqual(shown);
+    const thisMonth = new Date().toISOString().slice(0, 7);
+    const early = await workspace.run('usage', 'compact', '--tenant', 'fern', '--month', thisMonth);
+    expect(early).toMatchObject({ code: 1, stderr: expect.stringContaining('may still be counted in') });
   });
 });
 

@@ -41,6 +41,8 @@ test.concurrent.each([
   [`${push} --max-drop 2`, 'a number from 0 to 1'],
   ['keys create --tenant acme --scope read', 'out of predict,push,admin'],
   ['keys create --tenant acme --expires tomorrow', 'a date, e.g.'],
+  ['keys create --tenant acme --rate 0', 'a whole number from 1'],
+  ['usage show --tenant acme --month 2027-13', 'a month, e.g. 2027-12'],
   ['pull-base nothing', 'give a name (minilm-l6), a directory, or a hub id'],
   ['pull-base tiny --name Tiny', 'lower-case letters'],
   ['serve --port 65536', 'a whole number from 0 to 65535'],

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../functions/artifacts/digest.ts';
 import { createKey, revokeKey } from '../../functions/artifacts/keys.ts';
+import { createApp } from '../../functions/http/app.ts';
 import { openKeyring } from '../../functions/http/auth.ts';
+import { fakeBase } from './fake-base.ts';
 import { keyFor, posting, type Serving, serving } from './tenants.ts';
 
 let world: Serving;
@@ -94,9 +97,73 @@ describe('a key', () => {
     expect(await statusOf(`Bearer ${used}`)).toBe(200);
     for (const idOrKey of [used, unused]) await revokeKey(world.store, { tenant: 'acme', idOrKey });
     expect(await statusOf(`Bearer ${unused}`)).toBe(401);
-    world.clock.now = new Date(now.getTime() + 30_000);
+    // A clock that is set back meanwhile makes it no longer.
+    world.clock.now = new Date(now.getTime() - 3_600_000);
+    world.clock.uptimeMs += 29_999;
+    expect(await statusOf(`Bearer ${used}`)).toBe(200);
+    world.clock.uptimeMs += 1;
     expect(await statusOf(`Bearer ${used}`)).toBe(401);
     world.clock.now = now;
+  });
+
+  it('that is revoked while its request is under way still gets the answer', async () => {
+    const key = await keyFor(world.store, 'acme');
+    const base = fakeBase();
+    const { run } = base.engine;
+    base.engine.run = async (rows, options) => {
+      await revokeKey(world.store, { tenant: 'acme', idOrKey: key });
+      return run(rows, options);
+    };
+    const app = createApp({ ...world.services, base: async () => base });
+    const inputs = ['my card', 'my money', 'my password'];
+    const response = await app.request('/v1/classification', posting(key, { ...good, inputs }));
+    expect(response.status).toBe(200);
+    expect(((await response.json()) as { outputs: unknown[] }).outputs).toHaveLength(3);
+    expect(await statusOf(`Bearer ${key}`)).toBe(401);
+  });
+
+  it('of which the record stands under another name opens nothing', async () => {
+    const { key, id } = await createKey(world.store, { tenant: 'acme', scopes: ['admin'], expiresAt: null });
+    const record = (await world.store.get(`tenants/acme/keys/${id}.json`))!.bytes;
+    const mine = `vn_acme_${'z'.repeat(43)}`;
+    await world.store.put(`tenants/acme/keys/${sha256(mine)}.json`, record);
+    expect(await statusOf(`Bearer ${mine}`)).toBe(401);
+    expect(await statusOf(`Bearer ${key}`)).toBe(200);
+  });
+});
+
+describe('the header x-veneer-tenant', () => {
+  const listing = (key: string, tenant: string) =>
+    world.app.request('/v1/adapters', {
+      headers: { authorization: `Bearer ${key}`, 'x-veneer-tenant': tenant },
+    });
+
+  it('lets an admin act for any tenant', async () => {
+    const admin = await keyFor(world.store, 'acme', { scopes: ['admin'] });
+    const response = await listing(admin, 'bolt');
+    expect(await response.json()).toEqual({ adapters: [{ name: 'other', versions: 1, aliases: ['live'] }] });
+    expect(await (await listing(admin, 'nobody')).json()).toEqual({ adapters: [] });
+  });
+
+  it('is refused of everyone else, the same for a tenant that is there and one that is not', async () => {
+    const push = await keyFor(world.store, 'acme', { scopes: ['predict', 'push'] });
+    const bodies = [];
+    for (const tenant of ['bolt', 'nobody', '../bolt', '']) {
+      const response = await listing(push, tenant);
+      expect(response.status).toBe(403);
+      bodies.push(JSON.stringify({ ...((await response.json()) as object), request_id: '' }));
+    }
+    expect(new Set(bodies).size).toBe(1);
+    expect((await listing(push, 'acme')).status).toBe(200);
+  });
+
+  it('must be the name of a tenant', async () => {
+    const admin = await keyFor(world.store, 'acme', { scopes: ['admin'] });
+    for (const tenant of ['../bolt', 'bolt/keys', 'BOLT', 'a'.repeat(64), '-a', 'b%6flt', '']) {
+      const response = await listing(admin, tenant);
+      expect(response.status).toBe(422);
+      expect(await response.json()).toMatchObject({ code: 'invalid_request' });
+    }
   });
 });
 
@@ -110,7 +177,7 @@ describe('the keyring', () => {
         return world.store.get(key);
       },
     };
-    const keyring = openKeyring({ store, now: () => world.clock.now });
+    const keyring = openKeyring({ store, now: () => world.clock.now, uptimeMs: () => world.clock.uptimeMs });
     const records = await Promise.all([world.key, world.key, world.key].map(keyring.find));
     expect(records.map(record => record?.tenant)).toEqual(['acme', 'acme', 'acme']);
     await keyring.find(world.key);
@@ -127,7 +194,11 @@ describe('the keyring', () => {
       if (fails) throw new Error('down');
       return world.store.get(key);
     };
-    const keyring = openKeyring({ store: { ...world.store, get }, now: () => world.clock.now });
+    const keyring = openKeyring({
+      store: { ...world.store, get },
+      now: () => world.clock.now,
+      uptimeMs: () => world.clock.uptimeMs,
+    });
     await expect(keyring.find(world.key)).rejects.toThrow('down');
     fails = false;
     expect((await keyring.find(world.key))?.tenant).toBe('acme');

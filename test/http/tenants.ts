@@ -11,9 +11,11 @@ import { headNames, loraNames } from '../../functions/artifacts/modules.ts';
 import { publishVersion, setAlias } from '../../functions/artifacts/versions.ts';
 import { createApp } from '../../functions/http/app.ts';
 import { defaultLimits, type Services } from '../../functions/http/services.ts';
+import { openMemoryLimiter } from '../../functions/limits/memory.ts';
 import { openShadows } from '../../functions/shadow.ts';
 import { openDirectoryStore } from '../../functions/store/directory.ts';
 import type { Store } from '../../functions/store/store.ts';
+import { openUsageCounter } from '../../functions/usage/counter.ts';
 import { baseManifest, fakeBase } from './fake-base.ts';
 
 const { hiddenSize, family } = baseManifest.config;
@@ -76,9 +78,10 @@ export async function keyFor(
   {
     scopes = ['predict'],
     expiresAt = null,
-  }: Partial<Pick<ApiKeyRecord, 'scopes'> & { expiresAt: Date | null }> = {},
+    rate,
+  }: Partial<Pick<ApiKeyRecord, 'scopes' | 'rate'> & { expiresAt: Date | null }> = {},
 ): Promise<string> {
-  return (await createKey(store, { tenant, scopes, expiresAt })).key;
+  return (await createKey(store, { tenant, scopes, expiresAt, rate })).key;
 }
 
 export const limits = { ...defaultLimits, maxBodyBytes: 4096, maxInputs: 4, maxTextLength: 400 };
@@ -87,8 +90,8 @@ export interface Serving {
   store: Store;
   app: ReturnType<typeof createApp>;
   services: Services;
-  /** Time as the app sees it. */
-  clock: { now: Date };
+  /** Time as the app sees it: the one that a machine's owner may set, and the one that only goes on. */
+  clock: { now: Date; uptimeMs: number };
   /** Of tenant acme, who has `support`, `entities`, `answers` and `unsure`. */
   key: string;
   /** Of tenant bolt, who has `other`. */
@@ -125,7 +128,7 @@ export async function serving(changes: Partial<Services> = {}): Promise<Serving>
   });
   await publish(store, { tenant: 'bolt', name: 'other', task: 'classification', labels: ['no', 'yes'] });
 
-  const clock = { now: new Date() };
+  const clock = { now: new Date(), uptimeMs: 0 };
   const base = fakeBase();
   const services: Services = {
     store,
@@ -140,7 +143,17 @@ export async function serving(changes: Partial<Services> = {}): Promise<Serving>
     ready: () => true,
     shadows: openShadows({ maxWaiting: 16, onDisagreement() {}, onFailure() {} }),
     limits,
+    limiter: openMemoryLimiter({ uptimeMs: () => clock.uptimeMs }),
+    usage: openUsageCounter({
+      store,
+      now: () => clock.now,
+      flushEveryMs: 3_600_000,
+      onFlushError: error => {
+        throw error;
+      },
+    }),
     now: () => clock.now,
+    uptimeMs: () => clock.uptimeMs,
     ...changes,
   };
   return {

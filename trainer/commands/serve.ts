@@ -48,11 +48,13 @@ export function serveCommand(program: Command): void {
       if (base !== undefined) await readBase(store, base);
       // Only here: the other commands start a third faster without the HTTP surface.
       const { startServer } = await import('../../functions/http/serve.ts');
+      const { readAccess } = await import('../../functions/http/access.ts');
       const server = await startServer({
         store,
         host,
         port,
         workers: threads,
+        ...readAccess(process.env),
         cacheDir,
         prefetch,
         logRequests: log === 'info',

@@ -1,0 +1,103 @@
+/**
+ * What one key may ask for: requests and tokens a minute, and requests at once. Tokens are known only when they are
+ * computed: they are charged then, and a key in debt waits. Header fields by draft-ietf-httpapi-ratelimit-headers.
+ */
+import { createMiddleware } from 'hono/factory';
+import type { Rate } from '../artifacts/manifests.ts';
+import { VeneerError } from '../error.ts';
+import type { Bucket, Standing } from '../limits/rate-limiter.ts';
+import type { RequestEnv } from './context.ts';
+import type { Identity } from './identity.ts';
+import type { Services } from './services.ts';
+
+/** The limits of one identity, worked out once for as long as it is believed. */
+interface Limited {
+  buckets: readonly Bucket[];
+  /** The RateLimit-Policy field. */
+  policy: string;
+}
+
+export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limits'>) {
+  const running = new Map<string, { requests: number }>();
+  const known = new WeakMap<Identity, Limited>();
+
+  const limitedOf = (identity: Identity): Limited => {
+    const before = known.get(identity);
+    if (before) return before;
+    const buckets = bucketsOf(identity, limits.rate);
+    const policy = buckets.map(({ unit, perMinute }) => `"${unit}";q=${perMinute};w=60`).join(', ');
+    const limited = { buckets, policy };
+    known.set(identity, limited);
+    return limited;
+  };
+
+  return createMiddleware<RequestEnv>(async (c, next) => {
+    const identity = c.get('identity');
+    const { buckets, policy } = limitedOf(identity);
+    const show = (standings: readonly Standing[]) => c.header('RateLimit', shown(buckets, standings));
+    await atOnce(running, { id: identity.id, max: limits.maxConcurrent }, async () => {
+      if (buckets.length === 0) return next();
+      c.header('RateLimit-Policy', policy);
+      const standings: Standing[] = [];
+      for (const bucket of buckets) {
+        const standing = await limiter.take(bucket, bucket.unit === 'requests' ? 1 : 0);
+        standings.push(standing);
+        if (standing.allowed) continue;
+        show(standings);
+        throw new VeneerError(
+          'rate_limited',
+          `this key may have ${bucket.perMinute} ${bucket.unit} a minute: wait and retry`,
+          { retryAfterSeconds: standing.retryAfterSeconds },
+        );
+      }
+      const at = buckets.findIndex(({ unit }) => unit === 'tokens');
+      if (at < 0) {
+        show(standings);
+        return next();
+      }
+      // A field is dear to set, most of all once the answer is made: of a prediction it is set when it is charged.
+      let charged = false;
+      c.set('chargeTokens', async tokens => {
+        charged = true;
+        standings[at] = await limiter.charge(buckets[at]!, tokens);
+        show(standings);
+      });
+      await next();
+      if (!charged) show(standings);
+    });
+  });
+}
+
+async function atOnce(
+  running: Map<string, { requests: number }>,
+  { id, max }: { id: string; max: number },
+  work: () => Promise<void>,
+): Promise<void> {
+  const mine = running.get(id) ?? { requests: 0 };
+  if (mine.requests >= max)
+    throw new VeneerError(
+      'rate_limited',
+      `this key has ${mine.requests} requests under way: wait for one of them`,
+      { retryAfterSeconds: 1 },
+    );
+  mine.requests++;
+  running.set(id, mine);
+  try {
+    await work();
+  } finally {
+    if (--mine.requests === 0) running.delete(id);
+  }
+}
+
+function bucketsOf({ id, tenant, rate }: Identity, everyones: Rate): Bucket[] {
+  const { requestsPerMinute, tokensPerMinute } = rate ?? everyones;
+  const bucket = (unit: Bucket['unit'], perMinute: number | null): Bucket[] =>
+    perMinute === null ? [] : [{ key: `${tenant}/limits/${id}/${unit}`, unit, perMinute }];
+  return [...bucket('tokens', tokensPerMinute), ...bucket('requests', requestsPerMinute)];
+}
+
+function shown(buckets: readonly Bucket[], standings: readonly Standing[]): string {
+  return standings
+    .map(({ remaining, resetSeconds }, i) => `"${buckets[i]!.unit}";r=${remaining};t=${resetSeconds}`)
+    .join(', ');
+}

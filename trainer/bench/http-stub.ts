@@ -1,0 +1,85 @@
+/**
+ * `npm run bench -- http --stub`: what authentication, limits and the rest of the HTTP surface cost where the engine costs
+ * nothing. Requests a second of three servers (http-stub-run.ts) under the same load, in turn.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { median } from './child.ts';
+import type { StubKind, StubServer } from './http-stub-run.ts';
+
+const kinds: StubKind[] = ['bare', 'route', 'app'];
+const concurrency = 32;
+const requestsPerTurn = 3_000;
+const rounds = 9;
+const body = JSON.stringify({ model: 'support', inputs: 'Where is my parcel? It was due on Monday.' });
+
+interface Side {
+  child: ChildProcess;
+  ask(): Promise<void>;
+}
+
+async function start(kind: StubKind): Promise<Side> {
+  const child = fork(fileURLToPath(new URL('./bench/http-stub-run.js', import.meta.url)), [kind]);
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the ${kind} server ended with ${code}`);
+  });
+  ended.catch(() => {});
+  const [{ url, key }] = (await Promise.race([once(child, 'message'), ended])) as [StubServer];
+  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
+  const headers = {
+    authorization: `Bearer ${key}`,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  };
+  const ask = () =>
+    new Promise<void>((resolve, reject) => {
+      request(url, { method: 'POST', agent, headers }, response => {
+        if (response.statusCode !== 200) reject(new Error(`${kind} answered ${response.statusCode}`));
+        response.resume().on('end', resolve);
+      })
+        .on('error', reject)
+        .end(body);
+    });
+  return { child, ask };
+}
+
+async function cpuMs({ child }: Side): Promise<number> {
+  child.send('cpu');
+  const [{ user, system }] = (await once(child, 'message')) as [NodeJS.CpuUsage];
+  return (user + system) / 1000;
+}
+
+/** Requests a second, and milliseconds of the server's processor a request: that does not feel who else is on the machine. */
+async function turn(side: Side): Promise<{ perSecond: number; cpu: number }> {
+  const [cpuBefore, started] = [await cpuMs(side), performance.now()];
+  let left = requestsPerTurn;
+  const caller = async () => {
+    while (left-- > 0) await side.ask();
+  };
+  await Promise.all(Array.from({ length: concurrency }, caller));
+  const perSecond = (1000 * requestsPerTurn) / (performance.now() - started);
+  return { perSecond, cpu: ((await cpuMs(side)) - cpuBefore) / requestsPerTurn };
+}
+
+export async function benchHttpStub(): Promise<void> {
+  const sides = await Promise.all(kinds.map(start));
+  const turns: { perSecond: number; cpu: number }[][] = [];
+  for (let round = -2; round < rounds; round++) {
+    const results = [];
+    for (const side of sides) results.push(await turn(side));
+    if (round >= 0) turns.push(results);
+  }
+  for (const { child } of sides) child.kill();
+  const table = kinds.map((kind, i) => ({
+    server: kind,
+    'requests/s': Math.round(median(turns.map(results => results[i]!.perSecond))),
+    'of bare Hono': median(turns.map(results => results[i]!.perSecond / results[0]!.perSecond)).toFixed(2),
+    'of the route': median(turns.map(results => results[i]!.perSecond / results[1]!.perSecond)).toFixed(2),
+    'server CPU, us/request': Math.round(1000 * median(turns.map(results => results[i]!.cpu))),
+  }));
+  console.table(table);
+  await writeFile('bench-http-stub.json', `${JSON.stringify(table, null, 2)}\n`);
+}
