@@ -125,6 +125,19 @@ export type Push = {
   header: { 'if-match'?: string | undefined; 'if-none-match'?: '*' | undefined };
 };
 
+export interface UsageCounts {
+  requests: number;
+  tokens: number;
+  windows: number;
+}
+
+export interface UsageReport {
+  tenant: string;
+  month: string;
+  total: UsageCounts;
+  adapters: { name: string; requests: number; tokens: number; windows: number }[];
+}
+
 export interface Batch {
   id: string;
   state: 'waiting' | 'running' | 'completed' | 'cancelled' | 'failed';
@@ -184,6 +197,7 @@ export type ApiSchema = {
     $delete: Endpoint<{ param: { name: string } }, DeletedAdapter>;
   };
   '/v1/adapters/:name/versions': { $put: Endpoint<Push, PushedVersion, 200 | 201> };
+  '/v1/usage': Get<UsageReport, { query: { month?: string | undefined } }>;
   '/v1/batches': Get<{ batches: Batch[] }, { query: { limit?: string | undefined } }> & {
     $post: Endpoint<NewBatch, Batch, 200 | 202>;
   };

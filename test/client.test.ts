@@ -15,6 +15,7 @@ import type { classificationForm } from '../functions/http/tasks/classification.
 import type { questionAnsweringForm } from '../functions/http/tasks/question-answering.ts';
 import type { RefusedInput } from '../functions/http/tasks/refused-input.ts';
 import type { sequenceLabelingForm } from '../functions/http/tasks/sequence-labeling.ts';
+import type { UsageReport } from '../functions/http/usage.ts';
 import { type Serving, serving } from './http/tenants.ts';
 
 let world: Serving;
@@ -54,6 +55,7 @@ test('its types are those of the schemas that validate', () => {
   expectTypeOf<z.infer<typeof Adapter>>().toEqualTypeOf<client.Adapter>();
   expectTypeOf<z.infer<typeof Deleted>>().toEqualTypeOf<client.DeletedAdapter>();
   expectTypeOf<z.infer<typeof Pushed>>().toEqualTypeOf<client.PushedVersion>();
+  expectTypeOf<z.infer<typeof UsageReport>>().toEqualTypeOf<client.UsageReport>();
   expectTypeOf<BatchAnswer>().toEqualTypeOf<client.Batch>();
   expectTypeOf<z.infer<typeof Problem>>().toEqualTypeOf<client.Problem>();
 });
@@ -106,6 +108,7 @@ describe('against the app', () => {
       '/v1/adapters': true,
       '/v1/adapters/:name': true,
       '/v1/adapters/:name/versions': true,
+      '/v1/usage': true,
       '/v1/batches': true,
       '/v1/batches/:id': true,
       '/v1/batches/:id/results': true,

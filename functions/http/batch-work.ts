@@ -12,7 +12,9 @@ import { taskForms } from './tasks/forms.ts';
 import type { Parameters } from './tasks/parameters.ts';
 import { refusedInput } from './tasks/refused-input.ts';
 
-export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'usage' | 'now'>;
+export type BatchServices = Pick<Services, 'store' | 'adapters' | 'base' | 'limits' | 'now'> & {
+  usage: Pick<Services['usage'], 'count'>;
+};
 
 /** What an item must be that the task can take. */
 export function itemRules(form: TaskForm): Pick<ItemRules, 'check' | 'refusal'> {

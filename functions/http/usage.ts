@@ -11,7 +11,7 @@ const Counts = {
   windows: z.int(),
 };
 
-const UsageReport = z
+export const UsageReport = z
   .object({
     tenant: z.string(),
     month: z.string().openapi({ description: 'UTC.', example: '2027-12' }),

@@ -89,6 +89,7 @@ describe('with --json, a command ends with one line of JSON', () => {
       scopes: ['predict', 'push'],
       createdAt: expect.any(String),
       expiresAt: '2999-12-31T00:00:00.000Z',
+      hash: digest,
     };
     expect(made).toEqual({ key: expect.stringMatching(/^vn_bolt_[\w-]{43}$/), id: digest, ...record });
     expect(resultOf(await workspace.run('keys', 'list', ...owner))).toEqual({

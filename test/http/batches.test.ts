@@ -91,7 +91,7 @@ describe('a batch', () => {
     const counted: unknown[] = [];
     const count = async (...of: unknown[]) => void counted.push(of);
     await send(`${texts}no json\n`);
-    const work = batchWork({ ...world.services, usage: { count } });
+    const work = batchWork({ ...world.services, usage: { ...world.services.usage, count } });
     await processBatches(work, { signal: new AbortController().signal });
     const of = { tenant: 'acme', adapter: 'support' };
     expect(counted).toEqual([

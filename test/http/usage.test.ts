@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Batch } from '../../functions/batches/document.ts';
 import { createApp } from '../../functions/http/app.ts';
+import { batchWork } from '../../functions/http/batch-work.ts';
 import { openServices } from '../../functions/http/services.ts';
 import { keyFor, posting, type Serving, serving } from './tenants.ts';
 
@@ -76,6 +78,15 @@ describe('GET /v1/usage', () => {
     expect((await world.app.request('/v1/classification', asked)).status).toBe(200);
     expect((await usageOf(world.otherKey)).body).toMatchObject({
       adapters: [{ name: 'other', requests: 1, tokens: 4, windows: 1 }],
+    });
+  });
+
+  it('has the lines of batches', async () => {
+    const counts = { requests: 900, tokens: 9_000, windows: 901 };
+    const batch = { tenant: 'corp', model: { name: 'support', digest: world.digests.support } } as Batch;
+    await batchWork(world.services).count(batch, counts);
+    expect((await usageOf(await keyFor(world.store, 'corp'))).body).toMatchObject({
+      adapters: [{ name: 'support', ...counts }],
     });
   });
 
