@@ -14,6 +14,7 @@ import { type ScheduleName, scheduleNames } from '../schedule.ts';
 import { type TrainResult, train } from '../train.ts';
 import type { TrainOptions } from '../train-options.ts';
 import { openScalarLog } from '../visualize/tensorboard.ts';
+import { type AugmentFlags, augmentFlags, resolveAugment } from './augment-options.ts';
 import {
   cacheDir,
   defaultThreads,
@@ -29,7 +30,7 @@ import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
 
-interface Flags extends SharedOptions, MethodOptions, DataFlags {
+interface Flags extends SharedOptions, MethodOptions, DataFlags, AugmentFlags {
   task: TaskName;
   data: string;
   evalData?: string;
@@ -160,7 +161,7 @@ function checkRDrop({ rDrop, task, dropout, attentionDropout }: Flags): void {
 
 export function trainCommand(program: Command): void {
   const d = trainDefaults;
-  dataFlags(methodOptions(shared(program.command('train'))))
+  augmentFlags(dataFlags(methodOptions(shared(program.command('train')))))
     .description('fine-tune an adapter on a frozen base, or the base itself')
     .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
     .requiredOption(
@@ -246,7 +247,8 @@ export function trainCommand(program: Command): void {
     .action(async (flags: Flags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...rest } = flags;
+      const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...told } = flags;
+      const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...rest } = told;
       checkRDrop(flags);
       checkPrecision(flags);
       const { method, from } = await resolveMethod(store, flags, output.log);
@@ -258,6 +260,7 @@ export function trainCommand(program: Command): void {
         method,
         from,
         columns: await columnOptions(flags),
+        augment: await resolveAugment(flags),
         ...(classWeights === undefined ? {} : { classWeights: await parseClassWeights(classWeights) }),
         cacheDir,
       };
