@@ -1,6 +1,7 @@
 /** What a manifest says before training: the resolved configuration and the data. */
 import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
+import { describeAugment } from './augment/augment.ts';
 import { microBatchesOf } from './batches.ts';
 import type { Dataset } from './data/dataset.ts';
 import type { HeadSpec } from './heads.ts';
@@ -57,7 +58,7 @@ export function draftManifest({
       `${labels.length} labels are more than an adapter can have: is --label-column the right one?`,
     );
   const { problem = 'single-label' } = data;
-  const { columns, split, classWeights, labelSmoothing } = options;
+  const { columns, split, classWeights, labelSmoothing, augment } = options;
   const { pair } = task.known(data.train);
   const scored = data.dev ? 'dev' : data.test ? 'test' : null;
   return {
@@ -93,6 +94,7 @@ export function draftManifest({
         ...(from ? { from: from.digest } : {}),
         labelSmoothing,
         ...(split === undefined ? {} : { split }),
+        ...(augment === undefined ? {} : { augment: describeAugment(augment) }),
         ...(classWeights === undefined ? {} : { classWeights }),
         ...(columns.labelSeparator === undefined ? {} : { labelSeparator: columns.labelSeparator }),
       },

@@ -11,6 +11,7 @@ import { pullBaseCommand } from './commands/pull-base.ts';
 import { pushAdapterCommand } from './commands/push-adapter.ts';
 import { reportCommand } from './commands/report.ts';
 import { rollbackCommand } from './commands/rollback.ts';
+import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
 import { shadowCommand } from './commands/shadow.ts';
 import { trainCommand } from './commands/train.ts';
@@ -19,6 +20,7 @@ import { usageCommand } from './commands/usage.ts';
 const commands = [
   pullBaseCommand,
   trainCommand,
+  searchCommand,
   evaluateCommand,
   pushAdapterCommand,
   exportCommand,

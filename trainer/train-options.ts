@@ -1,6 +1,7 @@
 /** Everything a training run is told. */
 import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
+import { type AugmentOptions, describeAugment } from './augment/augment.ts';
 import type { TrainingPrecision } from './base/frozen-base.ts';
 import type { ClassWeights } from './class-weights.ts';
 import type { ColumnOptions } from './data/columns.ts';
@@ -18,6 +19,8 @@ export interface TrainOptions extends Omit<FitOptions, 'microBatches'> {
   columns: ColumnOptions;
   /** What to hold out of train. */
   split?: Ratios;
+  /** More examples of train. */
+  augment?: AugmentOptions | undefined;
   classWeights?: ClassWeights;
   labelSmoothing: number;
   base: string;
@@ -43,7 +46,11 @@ export interface TrainOptions extends Omit<FitOptions, 'microBatches'> {
 
 /** What decides the result, by name: all options but where things are and how fast it goes. */
 export function decidingOptions(options: TrainOptions): Record<string, unknown> {
-  const { data: _, evalData: _e, out: _o, cacheDir: _c, from, ...told } = options;
+  const { data: _, evalData: _e, out: _o, cacheDir: _c, from, augment, ...told } = options;
   const { threads: _t, devices: _d, saveSteps: _s, resume: _r, ...deciding } = told;
-  return { ...deciding, ...(from ? { from: from.digest } : {}) };
+  return {
+    ...deciding,
+    ...(from ? { from: from.digest } : {}),
+    ...(augment ? { augment: describeAugment(augment) } : {}),
+  };
 }

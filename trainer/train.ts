@@ -62,22 +62,20 @@ export interface TrainResult {
 
 type Example = { where: string };
 
+/** @param shared The base, where the caller has it open; it stays so. */
 export async function train(
   store: Store,
   engine: Engine,
   options: TrainOptions,
   observer: TrainObserver,
+  shared?: Base,
 ): Promise<TrainResult> {
   const started = performance.now();
   const task = trainingTasks[options.task];
   const { data, inspection } = await readTrainingData(task, options, observer.log);
-  const base = await openBase({
-    store,
-    name: options.base,
-    cacheDir: options.cacheDir,
-    workers: options.threads,
-  });
-  const opened: Run['opened'] = [base.engine];
+  const { base: name, cacheDir, threads } = options;
+  const base = shared ?? (await openBase({ store, name, cacheDir, workers: threads }));
+  const opened: Run['opened'] = shared ? [] : [base.engine];
   try {
     return await trainOn(base, {
       ...{ store, engine, options, observer, task },

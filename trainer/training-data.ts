@@ -1,5 +1,8 @@
 /** The data of one run: fetched, read, split, checked and described. */
 import { VeneerError } from '../functions/error.ts';
+import { type Augmentable, augment } from './augment/augment.ts';
+import { parseSynonyms } from './augment/synonyms.ts';
+import { openWordnet } from './augment/wordnet.ts';
 import type { Dataset, Split } from './data/dataset.ts';
 import { type Example, holdOut } from './data/holdout.ts';
 import { described, type Inspection, inspect } from './data/inspect.ts';
@@ -32,7 +35,29 @@ export async function readTrainingData(
   if (split !== undefined) data = holdOut(data, split, seed);
   const inspection = inspect(data);
   report(data, inspection, log);
+  if (options.augment !== undefined) data = { ...data, train: augmented(data.train, options, log) };
   return { data, inspection };
+}
+
+/** What was read, and behind it what was made of it. */
+function augmented(
+  train: Split<Example>,
+  { task, augment: told, seed }: TrainOptions,
+  log: (line: string) => void,
+): Split<Example> {
+  if (task === 'question-answering')
+    throw new VeneerError('usage', '--augment: for classification and sequence labeling only');
+  const { count, rate, unit, synonyms: file } = told!;
+  const synonyms = file ? parseSynonyms(file.text, file.file) : openWordnet();
+  const examples = train.examples as Augmentable[];
+  const added = augment(examples, { count, rate, unit, seed, synonyms });
+  const parts = Object.entries(added.counts).map(([name, times]) => `${name} ${times}`);
+  log(
+    `train: ${added.examples.length} augmented examples beside the ${examples.length} (${parts.join(', ')}; synonyms of ${file?.file ?? 'WordNet 3.1, English'})`,
+  );
+  if (added.examples.length === 0)
+    log('warning: --augment changed nothing: the texts are too short or the synonyms of another language');
+  return { ...train, examples: [...examples, ...added.examples] };
 }
 
 function report(

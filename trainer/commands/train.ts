@@ -14,6 +14,7 @@ import { type ScheduleName, scheduleNames } from '../schedule.ts';
 import { type TrainResult, train } from '../train.ts';
 import type { TrainOptions } from '../train-options.ts';
 import { openScalarLog } from '../visualize/tensorboard.ts';
+import { type AugmentFlags, augmentFlags, resolveAugment } from './augment-options.ts';
 import {
   cacheDir,
   defaultThreads,
@@ -29,7 +30,7 @@ import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
 
-interface Flags extends SharedOptions, MethodOptions, DataFlags {
+export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, AugmentFlags {
   task: TaskName;
   data: string;
   evalData?: string;
@@ -106,7 +107,7 @@ export async function trainWithProgress(
 }
 
 /** Several devices are processes, so that one may be lost; they share the threads. */
-function engineOf({ threads, devices }: TrainOptions): Engine {
+export function engineOf({ threads, devices }: TrainOptions): Engine {
   return devices === 1
     ? onnxEngine({ threads })
     : onnxEngine({ threads: Math.max(1, Math.floor(threads / devices)), host: 'process' });
@@ -139,7 +140,7 @@ export const trainDefaults = {
 /** What only an engine on a GPU computes with. */
 const devicePrecisions = ['bf16', 'fp16'];
 
-function checkPrecision({ precision }: Flags): void {
+function checkPrecision({ precision }: TrainFlags): void {
   if (devicePrecisions.includes(precision))
     throw new VeneerError(
       'usage',
@@ -147,7 +148,7 @@ function checkPrecision({ precision }: Flags): void {
     );
 }
 
-function checkRDrop({ rDrop, task, dropout, attentionDropout }: Flags): void {
+function checkRDrop({ rDrop, task, dropout, attentionDropout }: TrainFlags): void {
   if (rDrop === 0) return;
   if (task !== 'classification')
     throw new VeneerError('usage', `--r-drop ${rDrop}: for --task classification only`);
@@ -158,10 +159,10 @@ function checkRDrop({ rDrop, task, dropout, attentionDropout }: Flags): void {
     );
 }
 
-export function trainCommand(program: Command): void {
+/** Every option of `train`. */
+export function trainFlags(command: Command): Command {
   const d = trainDefaults;
-  dataFlags(methodOptions(shared(program.command('train'))))
-    .description('fine-tune an adapter on a frozen base, or the base itself')
+  return augmentFlags(dataFlags(methodOptions(shared(command))))
     .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
     .requiredOption(
       '--data <path>',
@@ -242,25 +243,41 @@ export function trainCommand(program: Command): void {
       'share of a target that is spread over all classes',
       real(0, 0.9),
       d.labelSmoothing,
-    )
-    .action(async (flags: Flags) => {
+    );
+}
+
+/** @throws VeneerError `usage` for options that do not go together. */
+export async function resolveOptions(
+  store: Store,
+  flags: TrainFlags,
+  log: (line: string) => void,
+): Promise<TrainOptions & { logDir?: string }> {
+  const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...told } = flags;
+  const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...rest } = told;
+  checkRDrop(flags);
+  checkPrecision(flags);
+  const { method, from } = await resolveMethod(store, flags, log);
+  return {
+    ...rest,
+    maxGradientNorm: maxGradNorm,
+    dropout: { hidden, attention },
+    learningRate: flags.learningRate ?? methodOf(method).learningRate,
+    method,
+    from,
+    columns: await columnOptions(flags),
+    augment: await resolveAugment(flags),
+    ...(classWeights === undefined ? {} : { classWeights: await parseClassWeights(classWeights) }),
+    cacheDir,
+  };
+}
+
+export function trainCommand(program: Command): void {
+  trainFlags(program.command('train'))
+    .description('fine-tune an adapter on a frozen base, or the base itself')
+    .action(async (flags: TrainFlags) => {
       const output = outputOf(flags);
       const store = await openSharedStore(flags);
-      const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...rest } = flags;
-      checkRDrop(flags);
-      checkPrecision(flags);
-      const { method, from } = await resolveMethod(store, flags, output.log);
-      const options: TrainOptions & { logDir?: string } = {
-        ...rest,
-        maxGradientNorm: maxGradNorm,
-        dropout: { hidden, attention },
-        learningRate: flags.learningRate ?? methodOf(method).learningRate,
-        method,
-        from,
-        columns: await columnOptions(flags),
-        ...(classWeights === undefined ? {} : { classWeights: await parseClassWeights(classWeights) }),
-        cacheDir,
-      };
+      const options = await resolveOptions(store, flags, output.log);
       const result = await trainWithProgress(store, options, output.log);
       output.result(result, `${result.out}: ${result.steps} steps in ${result.seconds.toFixed(1)} s`);
     });
