@@ -3,6 +3,7 @@
 export const bucket = new sst.aws.Bucket('Artifacts', {
   versioning: true,
   enforceHttps: true,
+  cors: false,
   transform: {
     bucket: (_args, options) => {
       // Adapters cannot be trained again to the same bytes on other hardware.
@@ -45,5 +46,19 @@ export const readableArtifacts = new sst.Linkable('ReadableArtifacts', {
     }),
     // Without it S3 answers 403, not 404, for a key that is not there.
     sst.aws.permission({ actions: ['s3:ListBucket'], resources: [bucket.arn] }),
+  ],
+});
+
+/** What batches write: their documents, files and markers, never an adapter, an alias or a key. */
+export const writableBatches = new sst.Linkable('WritableBatches', {
+  properties: {},
+  include: [
+    sst.aws.permission({ actions: ['s3:GetObject'], resources: [$interpolate`${bucket.arn}/batches/*`] }),
+    sst.aws.permission({
+      actions: ['s3:PutObject', 's3:DeleteObject'],
+      resources: ['batches/*', 'tenants/*/batches/*', 'tenants/*/batch-files/*'].map(
+        keys => $interpolate`${bucket.arn}/${keys}`,
+      ),
+    }),
   ],
 });

@@ -1,32 +1,26 @@
-/** The prediction API as one AWS Lambda function behind a function URL; API keys are checked by the app itself. */
-import { bucket, readableArtifacts } from './artifacts.ts';
+/** The prediction API as one AWS Lambda function behind the router; API keys are checked by the app itself. */
+import { readableArtifacts, writableBatches } from './artifacts.ts';
+import { common } from './function.ts';
+import { capacityProviderConfig } from './managed-instances.ts';
+import { router } from './router.ts';
+import { settings } from './settings.ts';
 
-const onnxruntime = 'node_modules/onnxruntime-node';
-const swagger = 'node_modules/swagger-ui-dist';
+const { reservedConcurrency, managedInstances, batches } = settings;
 
 export const predict = new sst.aws.Function('Predict', {
-  handler: 'functions/lambda.handler',
-  runtime: 'nodejs22.x',
-  architecture: 'arm64',
-  memory: '2048 MB',
+  ...common,
+  handler: 'lambda.handler',
   timeout: '30 seconds',
-  url: { authorization: 'none', cors: false },
-  link: [readableArtifacts],
-  environment: {
-    VENEER_STORE: $interpolate`s3://${bucket.name}`,
-    VENEER_BASE: process.env.VENEER_BASE ?? 'minilm-l6',
-    // One request at a time: the engine computes in the thread that asks.
-    VENEER_WORKERS: '0',
+  // Open, since CloudFront could sign its requests only in the header that carries the API key.
+  url: { authorization: 'none', cors: false, router: { instance: router } },
+  link: batches ? [readableArtifacts, writableBatches] : [readableArtifacts],
+  ...(reservedConcurrency === undefined ? {} : { concurrency: { reserved: reservedConcurrency } }),
+  transform: {
+    function: args => {
+      if (!managedInstances) return;
+      args.capacityProviderConfig = capacityProviderConfig();
+      args.publish = true;
+      args.publishTo = 'LATEST_PUBLISHED';
+    },
   },
-  nodejs: { loader: { '.html': 'text' }, esbuild: { external: ['onnxruntime-node'] } },
-  // Not `nodejs.install`: the package holds the binaries of five platforms, 290 MB, and Lambda takes 250.
-  copyFiles: [
-    { from: `${onnxruntime}/package.json` },
-    { from: `${onnxruntime}/dist` },
-    { from: `${onnxruntime}/bin/napi-v6/linux/arm64` },
-    { from: 'node_modules/onnxruntime-common' },
-    { from: `${swagger}/package.json` },
-    { from: `${swagger}/swagger-ui-bundle.js` },
-    { from: `${swagger}/swagger-ui.css` },
-  ],
 });
