@@ -49,6 +49,17 @@ export const readableArtifacts = new sst.Linkable('ReadableArtifacts', {
   ],
 });
 
+/** What functions count of their answers, and nothing else. */
+export const writableUsage = new sst.Linkable('WritableUsage', {
+  properties: {},
+  include: [
+    sst.aws.permission({
+      actions: ['s3:PutObject'],
+      resources: [$interpolate`${bucket.arn}/tenants/*/usage/*`],
+    }),
+  ],
+});
+
 /** What batches write: their documents, files and markers, never an adapter, an alias or a key. */
 export const writableBatches = new sst.Linkable('WritableBatches', {
   properties: {},

@@ -109,7 +109,7 @@ describe.skipIf(!platformFound)('the deployment', { timeout: 240_000 }, () => {
       },
     });
     expect(statementsOf(named('PredictRole', others)).flatMap(({ actions }) => actions)).toEqual([
-      ...['s3:GetObject', 's3:ListBucket', 's3:GetObject', 's3:PutObject', 's3:DeleteObject'],
+      ...['s3:GetObject', 's3:ListBucket', 's3:PutObject', 's3:GetObject', 's3:PutObject', 's3:DeleteObject'],
     ]);
     const schedules = others.filter(({ type }) => type.startsWith('aws:scheduler/schedule:'));
     expect(schedules.map(({ inputs }) => inputs.scheduleExpression)).toEqual(['rate(5 minutes)']);
