@@ -1,7 +1,10 @@
-/** The entry of an AWS Lambda function. The base is opened in the first request that needs it. */
+/**
+ * The entry of an AWS Lambda function behind a function URL or an API Gateway HTTP API (payload format 2.0). Answers are
+ * small and come all at once, so they are not streamed. The base is opened in the first request that needs it.
+ */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { handle } from 'hono/aws-lambda';
+import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
 import { createApp } from './http/app.ts';
 import { readEnvironment } from './http/environment.ts';
 import { openServices } from './http/services.ts';
@@ -11,5 +14,15 @@ const options = await readEnvironment(process.env, {
   cacheDir: join(tmpdir(), 'veneer'),
   usageFlushSeconds: 0,
 });
+const answer = handle(createApp(openServices(options)));
 
-export const handler = handle(createApp(openServices(options)));
+export const handler = (event: LambdaEvent, context?: LambdaContext) => answer(withoutStage(event), context);
+
+/** API Gateway puts a stage's name before the path, except of the stage `$default`. */
+function withoutStage(event: LambdaEvent): LambdaEvent {
+  if (!('rawPath' in event)) return event;
+  const prefix = `/${event.requestContext.stage}/`;
+  return event.rawPath.startsWith(prefix)
+    ? { ...event, rawPath: event.rawPath.slice(prefix.length - 1) }
+    : event;
+}
