@@ -14,7 +14,9 @@ export default $config({
   // SST wants no imports at the top of this file: the globals of infra/ exist only once it runs.
   async run() {
     const { bucket } = await import('./infra/artifacts.ts');
-    const { predict } = await import('./infra/predict.ts');
-    return { store: $interpolate`s3://${bucket.name}`, url: predict.url };
+    const { router } = await import('./infra/router.ts');
+    await import('./infra/predict.ts');
+    await import('./infra/alarms.ts');
+    return { store: $interpolate`s3://${bucket.name}`, url: router.url };
   },
 });

@@ -66,6 +66,9 @@ export async function packageFunction({
     logLevel: 'warning',
   });
   await writeFile(join(outdir, 'package.json'), '{"type":"module"}\n');
+  // SST wants the handler at the root; the bundles stay where the engine looks for its worker.
+  if (entries === functionEntries)
+    await writeFile(join(outdir, 'lambda.js'), "export{handler}from'./dist/functions/lambda.js';\n");
 
   const binaries = `bin/napi-v6/${platform}/${architecture}`;
   const onnxRuntime = dirname(

@@ -54,6 +54,7 @@ describe.each(['x64', 'arm64'] as const)('the package for %s', architecture => {
       'dist/functions/engine/worker.js',
       'dist/functions/lambda.js',
       'dist/s3-HASH.js',
+      'lambda.js',
       'package.json',
     ]);
   });
@@ -154,7 +155,7 @@ async function invoke(events: object[], env: Record<string, string> = {}): Promi
 
 const ask = `
 import { text } from 'node:stream/consumers';
-import { handler } from './task/dist/functions/lambda.js';
+import { handler } from './task/lambda.js';
 const events = JSON.parse(await text(process.stdin));
 const answers = [];
 if (process.env.AT_ONCE) answers.push(...await Promise.all(events.map(event => handler(event, {}))));

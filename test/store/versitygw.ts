@@ -100,7 +100,7 @@ async function answering(url: string, failed: () => string | undefined): Promise
   throw new Error('versitygw did not answer within 30 s');
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const server = createServer().once('error', fail);
     server.listen(0, '127.0.0.1', () => {
