@@ -3,6 +3,7 @@
 export const bucket = new sst.aws.Bucket('Artifacts', {
   versioning: true,
   enforceHttps: true,
+  cors: false,
   transform: {
     bucket: (_args, options) => {
       // Adapters cannot be trained again to the same bytes on other hardware.

@@ -61,7 +61,9 @@ export async function packageFunction({
       'process.arch': JSON.stringify(architecture),
     },
     plugins: [bundledOnnxRuntime],
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    banner: {
+      js: "import{createRequire as requireFrom}from'node:module';const require=requireFrom(import.meta.url);",
+    },
     metafile: true,
     logLevel: 'warning',
   });

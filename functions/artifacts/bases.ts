@@ -1,12 +1,10 @@
 /** Base models in the store: content-addressed files, and one manifest a base, written last and replaced by compare-and-swap. */
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VeneerError } from '../error.ts';
 import type { Store, WriteCondition } from '../store/store.ts';
 import { canonicalJson, sha256 } from './digest.ts';
 import { parseDocument, parseName } from './document.ts';
+import { digestOfFile, downloadBlob } from './download.ts';
 import { BaseManifest, type FileRef } from './manifests.ts';
 import { BaseName, Digest } from './names.ts';
 import { hasReceipt, writeReceipt } from './receipts.ts';
@@ -146,38 +144,12 @@ interface Download {
   ref: FileRef;
 }
 
-/** Several processes may download at once: each writes its own temporary file, and any rename leaves the same content. */
 async function download(store: Store, { key, path, name, ref }: Download): Promise<string> {
   if ((await digestOfFile(path)) === ref.sha256) return path;
-  const found = await store.get(key);
-  if (!found) throw missing(name, ref);
-  if (sha256(found.bytes) !== ref.sha256) throw damaged(name, ref);
-  const folder = resolve(path, '..');
-  const temporary = join(folder, `.tmp-${randomBytes(12).toString('hex')}`);
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(temporary, found.bytes, { flag: 'wx', mode: 0o600 });
-    await rename(temporary, path);
-  } catch (error) {
-    throw new VeneerError(
-      'unavailable',
-      `${folder}: cannot keep the base's files here (${(error as NodeJS.ErrnoException).code})`,
-      {
-        cause: error,
-      },
-    );
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  const outcome = await downloadBlob(store, { key, path, ref });
+  if (outcome === 'missing') throw missing(name, ref);
+  if (outcome === 'damaged') throw damaged(name, ref);
   return path;
-}
-
-/** Reads in pieces: a weights file is not held in memory. */
-async function digestOfFile(path: string): Promise<string | undefined> {
-  if (!(await stat(path).catch(() => undefined))?.isFile()) return undefined;
-  const hash = createHash('sha256');
-  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece);
-  return hash.digest('hex');
 }
 
 function missing(name: string, ref: FileRef): VeneerError {

@@ -19,6 +19,8 @@ import { translateS3Error } from './s3-error.ts';
 import type { Store, StoredObject, WriteCondition } from './store.ts';
 
 const maxTries = 5;
+/** A read that has had no answer by then, in however many tries, gets none: well before a request's own deadline. */
+const answerBudgetMs = 15_000;
 
 export interface S3Location {
   bucket: string;
@@ -35,7 +37,9 @@ export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Sto
     ...((process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL) ? { forcePathStyle: true } : {}),
     requestChecksumCalculation: 'WHEN_SUPPORTED',
     responseChecksumValidation: 'WHEN_SUPPORTED',
-    requestHandler: { connectionTimeout: 5_000, socketTimeout: 30_000 },
+    // The SDK waits longer before each of these, and longest where S3 asks to slow down.
+    maxAttempts: maxTries,
+    requestHandler: { connectionTimeout: 2_000, socketTimeout: 10_000 },
   });
 
   return {
@@ -48,6 +52,13 @@ export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Sto
     getIfChanged(key, etag) {
       return read(key, { IfNoneMatch: etag }).catch(error =>
         statusOf(error) === 304 ? ('unchanged' as const) : nothing(error, key),
+      );
+    },
+
+    getRange(key, start, end) {
+      return read(key, { Range: `bytes=${start}-${end - 1}` }).then(
+        ({ bytes }) => bytes,
+        error => nothing(error, key),
       );
     },
 
@@ -120,17 +131,27 @@ export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Sto
   };
 
   /** The SDK repeats a request by itself, but not a body that broke off. Rejects with the SDK's own errors. */
-  async function read(key: string, condition: { IfNoneMatch?: string } = {}): Promise<StoredObject> {
-    const input = { Bucket: bucket, Key: folder + (anyKey ? key : checkKey(key)), ...condition };
+  async function read(
+    key: string,
+    options: { IfNoneMatch?: string; Range?: string } = {},
+  ): Promise<StoredObject> {
+    const input = { Bucket: bucket, Key: folder + (anyKey ? key : checkKey(key)), ...options };
+    const startedAt = performance.now();
     for (let tries = 1; ; tries++) {
       let answered = false;
+      // Until the answer begins: how long a large body takes on a slow line is not our business.
+      const waiting = new AbortController();
+      const timer = setTimeout(() => waiting.abort(), startedAt + answerBudgetMs - performance.now());
       try {
-        const answer = await client.send(new GetObjectCommand(input));
+        const answer = await client
+          .send(new GetObjectCommand(input), { abortSignal: waiting.signal })
+          .finally(() => clearTimeout(timer));
         answered = true;
         const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
         return { bytes, etag: answer.ETag ?? '' };
       } catch (error) {
-        if (!answered || tries === 3) throw error;
+        if (!answered || tries === 3 || performance.now() - startedAt > answerBudgetMs) throw error;
+        await sleep(Math.random() * 50 * 2 ** tries);
       }
     }
   }
