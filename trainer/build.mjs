@@ -16,6 +16,7 @@ const entries = [
   'functions/server.ts',
   'functions/client.ts',
   'functions/engine/worker.ts',
+  'infra/cost.ts',
 ].filter(entry => existsSync(entry));
 
 // Chunk names carry a hash, so old ones pile up until a fresh build.

@@ -3,11 +3,11 @@
  * in turn.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
+import { packageFunction } from '../../infra/package.ts';
 import { publishBenchAdapter } from './adapter.ts';
 import { openBenchBase } from './base.ts';
 import { median } from './child.ts';
@@ -32,25 +32,13 @@ export async function benchCold(): Promise<void> {
   const { tenant, name } = await publishBenchAdapter(store, manifest);
   const folder = await mkdtemp(join(tmpdir(), 'veneer-cold-'));
   try {
-    await build({
-      entryPoints: ['trainer/bench/cold-run.ts'],
-      outdir: folder,
-      outExtension: { '.js': '.mjs' },
-      bundle: true,
-      // Keeps what is imported lazily, such as the S3 client, out of the start.
-      splitting: true,
-      minify: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      external: ['onnxruntime-node', '@aws-sdk/*', '@smithy/*'],
-      banner: {
-        js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-      },
-      logLevel: 'warning',
+    const task = join(folder, 'task');
+    // Packaged as what is deployed, for this machine.
+    await packageFunction({
+      ...{ root: process.cwd(), outdir: task, platform: process.platform, architecture: process.arch },
+      entries: { 'cold-run': 'trainer/bench/cold-run.ts' },
     });
-    const outfile = join(folder, 'cold-run.mjs');
-    await symlink(resolve('node_modules'), join(folder, 'node_modules'));
+    const outfile = join(task, 'dist/cold-run.js');
     const empty: number[] = [];
     const cold: number[] = [];
     const stages: Record<string, number[]> = {};
