@@ -16,6 +16,7 @@ export default $config({
     const { bucket } = await import('./infra/artifacts.ts');
     const { router } = await import('./infra/router.ts');
     await import('./infra/predict.ts');
+    await import('./infra/batches.ts');
     await import('./infra/alarms.ts');
     return { store: $interpolate`s3://${bucket.name}`, url: router.url };
   },

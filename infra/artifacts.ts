@@ -48,3 +48,17 @@ export const readableArtifacts = new sst.Linkable('ReadableArtifacts', {
     sst.aws.permission({ actions: ['s3:ListBucket'], resources: [bucket.arn] }),
   ],
 });
+
+/** What batches write: their documents, files and markers, never an adapter, an alias or a key. */
+export const writableBatches = new sst.Linkable('WritableBatches', {
+  properties: {},
+  include: [
+    sst.aws.permission({ actions: ['s3:GetObject'], resources: [$interpolate`${bucket.arn}/batches/*`] }),
+    sst.aws.permission({
+      actions: ['s3:PutObject', 's3:DeleteObject'],
+      resources: ['batches/*', 'tenants/*/batches/*', 'tenants/*/batch-files/*'].map(
+        keys => $interpolate`${bucket.arn}/${keys}`,
+      ),
+    }),
+  ],
+});

@@ -28,9 +28,10 @@ export interface PackagedFile {
   bytes: number;
 }
 
-/** Of the API, whose engine starts its workers from the second one. */
+/** Handlers, at the root as `lambda.handler` and `batch-lambda.handler`, and the worker that their engine starts. */
 const functionEntries = {
   'functions/lambda': 'functions/lambda.ts',
+  'functions/batch-lambda': 'functions/batch-lambda.ts',
   'functions/engine/worker': 'functions/engine/worker.ts',
 };
 
@@ -55,6 +56,7 @@ export async function packageFunction({
     format: 'esm',
     target: 'node20',
     external: ['*.node'],
+    loader: { '.html': 'text' },
     // With these the path of the native binding is a constant.
     define: {
       'process.platform': JSON.stringify(platform),
@@ -68,14 +70,19 @@ export async function packageFunction({
     logLevel: 'warning',
   });
   await writeFile(join(outdir, 'package.json'), '{"type":"module"}\n');
-  // SST wants the handler at the root; the bundles stay where the engine looks for its worker.
-  if (entries === functionEntries)
-    await writeFile(join(outdir, 'lambda.js'), "export{handler}from'./dist/functions/lambda.js';\n");
+  if (entries === functionEntries) {
+    // SST wants handlers at the root; the bundles stay where the engine looks for its worker.
+    for (const name of ['lambda', 'batch-lambda'])
+      await writeFile(join(outdir, `${name}.js`), `export{handler}from'./dist/functions/${name}.js';\n`);
+    for (const file of ['package.json', 'swagger-ui-bundle.js', 'swagger-ui.css'])
+      await cp(
+        installed(root, `swagger-ui-dist/${file}`),
+        join(outdir, 'node_modules/swagger-ui-dist', file),
+      );
+  }
 
   const binaries = `bin/napi-v6/${platform}/${architecture}`;
-  const onnxRuntime = dirname(
-    createRequire(join(root, 'package.json')).resolve('onnxruntime-node/package.json'),
-  );
+  const onnxRuntime = dirname(installed(root, 'onnxruntime-node/package.json'));
   for (const [output, { inputs }] of Object.entries(metafile.outputs)) {
     if (!Object.keys(inputs).some(input => input.endsWith('onnxruntime-node/dist/binding.js'))) continue;
     // Where `../bin/...` leads from this bundle, as from the file of the package.
@@ -103,6 +110,10 @@ const bundledOnnxRuntime: Plugin = {
     });
   },
 };
+
+function installed(root: string, file: string): string {
+  return createRequire(join(root, 'package.json')).resolve(file);
+}
 
 /** In the order of their paths. */
 async function filesOf(folder: string): Promise<PackagedFile[]> {

@@ -9,6 +9,8 @@ export interface Settings {
   reservedConcurrency?: number;
   /** Whether requests share execution environments on EC2 capacity that Lambda manages, with its standing cost. */
   managedInstances: boolean;
+  /** Whether batches are taken, and worked on every five minutes. */
+  batches: boolean;
   alarms: { email: string | undefined; p99Ms: number; initMs: number };
 }
 
@@ -16,6 +18,7 @@ const usual: Settings = {
   architecture: process.env.VENEER_ARCHITECTURE === 'x86_64' ? 'x86_64' : 'arm64',
   memoryMb: 2048,
   managedInstances: process.env.VENEER_MANAGED_INSTANCES === '1',
+  batches: process.env.VENEER_BATCHES === '1',
   alarms: { email: process.env.VENEER_ALARM_EMAIL, p99Ms: 1_000, initMs: 3_000 },
 };
 

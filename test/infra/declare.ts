@@ -63,7 +63,7 @@ util.runtime.setMocks({
   },
 }, 'veneer', ${JSON.stringify(stage)}, false);
 // What SST's components ask the SST process for.
-const answers = { errors: [], sourcemaps: [], handler: 'lambda.handler', out: process.cwd() + '/.sst/veneer-predict', asset: 'assets', state: 'state', assetEcrUrl: 'ecr', assetEcrRegistryId: 'ecr' };
+const answers = { errors: [], sourcemaps: [], handler: 'lambda.handler', out: process.cwd() + '/.sst/veneer-function', asset: 'assets', state: 'state', assetEcrUrl: 'ecr', assetEcrRegistryId: 'ecr' };
 const server = createServer((request, response) => response.end(JSON.stringify({ result: answers })));
 await new Promise(done => server.listen(0, '127.0.0.1', done));
 process.env.SST_SERVER = 'http://127.0.0.1:' + server.address().port;

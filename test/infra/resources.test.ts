@@ -90,12 +90,13 @@ describe.skipIf(!platformFound)('the deployment', { timeout: 240_000 }, () => {
     expect(resources.filter(({ type }) => standing.test(type))).toEqual([]);
   });
 
-  it('is what the environment asks for: x86, Managed Instances, mail, in production a reserve', async () => {
+  it('is what the environment asks for: x86, Managed Instances, batches, mail, in production a reserve', async () => {
     const others = await declare('production', {
       ...{
         VENEER_ARCHITECTURE: 'x86_64',
         VENEER_MANAGED_INSTANCES: '1',
         VENEER_ALARM_EMAIL: 'ops@example.com',
+        VENEER_BATCHES: '1',
       },
     });
     expect(faultsOf(others)).toEqual([]);
@@ -107,6 +108,11 @@ describe.skipIf(!platformFound)('the deployment', { timeout: 240_000 }, () => {
         lambdaManagedInstancesCapacityProviderConfig: { perExecutionEnvironmentMaxConcurrency: 64 },
       },
     });
+    expect(statementsOf(named('PredictRole', others)).flatMap(({ actions }) => actions)).toEqual([
+      ...['s3:GetObject', 's3:ListBucket', 's3:GetObject', 's3:PutObject', 's3:DeleteObject'],
+    ]);
+    const schedules = others.filter(({ type }) => type.startsWith('aws:scheduler/schedule:'));
+    expect(schedules.map(({ inputs }) => inputs.scheduleExpression)).toEqual(['rate(5 minutes)']);
     expect(named('AlarmsByEmail', others)).toMatchObject({ protocol: 'email', endpoint: 'ops@example.com' });
     expect(others.filter(({ type }) => /natGateway|:Instance$/.test(type))).toEqual([]);
   });
