@@ -62,7 +62,7 @@ export async function packageFunction({
       'process.platform': JSON.stringify(platform),
       'process.arch': JSON.stringify(architecture),
     },
-    plugins: [bundledOnnxRuntime],
+    plugins: [bundledOnnxRuntime, englishZod],
     banner: {
       js: "import{createRequire as requireFrom}from'node:module';const require=requireFrom(import.meta.url);",
     },
@@ -108,6 +108,16 @@ const bundledOnnxRuntime: Plugin = {
         throw new Error(`${path} requires onnxruntime-node in another way than expected here`);
       return { contents, loader: 'ts' };
     });
+  },
+};
+
+/** Zod brings its messages in fifty languages, over a third of the code that a start would read; only English is used. */
+const englishZod: Plugin = {
+  name: 'english-zod',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod[/\\]v4[/\\]locales[/\\]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+    }));
   },
 };
 
