@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the Lambda tests run a packaged function in, into a cache folder: Lambda's Runtime Interface Emulator and
-# Client and the Node 22 that the client wants. `--minio` adds a second S3 server for a second opinion. Takes minutes: the client
-# and MinIO are compiled here.
+# Client and the Node 22 that the client wants. Takes minutes: the client is compiled here.
 set -euo pipefail
 
 cache="${VENEER_LAMBDA_EMULATOR:-${XDG_CACHE_HOME:-$HOME/.cache}/veneer/lambda-1}"
@@ -10,7 +9,7 @@ export npm_config_fund=false npm_config_audit=false npm_config_update_notifier=f
 
 if [ ! -x "$cache/aws-lambda-rie" ]; then
   building=$(mktemp -d "$cache/.rie-XXXXXX")
-  GOBIN="$building" go install github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@latest
+  GOBIN="$building" go install github.com/aws/aws-lambda-runtime-interface-emulator/cmd/aws-lambda-rie@v0.0.0-20261030222936-bef5c4ba774d
   # Moved into place when whole, since another run may look for it meanwhile.
   mv "$building/aws-lambda-rie" "$cache/" && rmdir "$building"
 fi
@@ -27,9 +26,4 @@ if [ ! -f "$cache/runtime/installed" ]; then
   touch installed
 fi
 
-if [ "${1:-}" = --minio ] && [ ! -x "$cache/minio" ]; then
-  building=$(mktemp -d "$cache/.minio-XXXXXX")
-  GOBIN="$building" go install github.com/minio/minio@latest
-  mv "$building/minio" "$cache/" && rmdir "$building"
-fi
 echo "$cache"
