@@ -36,7 +36,7 @@ new aws.s3.BucketLifecycleConfiguration(
   { dependsOn: bucket },
 );
 
-/** Linking this lets a function read artifacts and write nothing; linking the bucket itself would allow `s3:*`. */
+/** Linking this lets a function read artifacts; linking the bucket itself would allow `s3:*`. */
 export const readableArtifacts = new sst.Linkable('ReadableArtifacts', {
   properties: { store: $interpolate`s3://${bucket.name}` },
   include: [
@@ -49,18 +49,18 @@ export const readableArtifacts = new sst.Linkable('ReadableArtifacts', {
   ],
 });
 
-/** What functions count of their answers, and nothing else. */
-export const writableUsage = new sst.Linkable('WritableUsage', {
+/** What every answer counts: usage and rate limits, never an adapter, an alias or a key. */
+export const writableCounts = new sst.Linkable('WritableCounts', {
   properties: {},
   include: [
     sst.aws.permission({
       actions: ['s3:PutObject'],
-      resources: [$interpolate`${bucket.arn}/tenants/*/usage/*`],
+      resources: ['usage', 'limits'].map(kind => $interpolate`${bucket.arn}/tenants/*/${kind}/*`),
     }),
   ],
 });
 
-/** What batches write: their documents, files and markers, never an adapter, an alias or a key. */
+/** What batches write: their documents, files and markers. */
 export const writableBatches = new sst.Linkable('WritableBatches', {
   properties: {},
   include: [

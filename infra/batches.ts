@@ -1,5 +1,5 @@
 /** Works on the batches that the prediction function took, now and then; only where a stage asks for it, since it costs while idle. */
-import { readableArtifacts, writableBatches, writableUsage } from './artifacts.ts';
+import { readableArtifacts, writableBatches, writableCounts } from './artifacts.ts';
 import { common } from './function.ts';
 import { settings } from './settings.ts';
 
@@ -10,6 +10,6 @@ if (settings.batches)
       ...common,
       handler: 'batch-lambda.handler',
       timeout: '15 minutes',
-      link: [readableArtifacts, writableUsage, writableBatches],
+      link: [readableArtifacts, writableCounts, writableBatches],
     },
   });

@@ -32,7 +32,7 @@ export interface Costs {
 const hoursPerMonth = 730;
 /** A key record, an alias, a manifest, an adapter file: what a request reads that finds nothing in memory. */
 const getsOfColdRequest = 4;
-/** What leaves with an answer, and Lambda's own log lines of a request. */
+/** The one write of a request counts its usage. What leaves with an answer, and Lambda's own log lines of a request. */
 const answerGb = 1_000 / 2 ** 30;
 const logGb = 1_000 / 2 ** 30;
 
@@ -46,6 +46,7 @@ export function costs(
   const request =
     prices.lambda.request +
     prices.cloudFront.request +
+    prices.s3.put +
     answerGb * prices.cloudFront.gb +
     logGb * prices.logs.gb +
     seconds * (load.memoryMb / 1024) * prices.lambda.gbSecond[load.architecture] +

@@ -1,5 +1,5 @@
 /** The prediction API as one AWS Lambda function behind the router; API keys are checked by the app itself. */
-import { readableArtifacts, writableBatches, writableUsage } from './artifacts.ts';
+import { readableArtifacts, writableBatches, writableCounts } from './artifacts.ts';
 import { common } from './function.ts';
 import { capacityProviderConfig } from './managed-instances.ts';
 import { router } from './router.ts';
@@ -13,7 +13,7 @@ export const predict = new sst.aws.Function('Predict', {
   timeout: '30 seconds',
   // Open, since CloudFront could sign its requests only in the header that carries the API key.
   url: { authorization: 'none', cors: false, router: { instance: router } },
-  link: [readableArtifacts, writableUsage, ...(batches ? [writableBatches] : [])],
+  link: [readableArtifacts, writableCounts, ...(batches ? [writableBatches] : [])],
   ...(reservedConcurrency === undefined ? {} : { concurrency: { reserved: reservedConcurrency } }),
   transform: {
     function: args => {

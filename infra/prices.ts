@@ -12,7 +12,7 @@ export const prices = {
   cloudFront: { request: 1 / 1e6, gb: 0.085 },
   /** Taking in logs. */
   logs: { gb: 0.5 },
-  s3: { get: 0.4 / 1e6, gbMonth: 0.023 },
+  s3: { get: 0.4 / 1e6, put: 5 / 1e6, gbMonth: 0.023 },
   /** An hour of one instance. */
   endpoints: {
     cpu: { instance: 'ml.c5.large', hour: 0.102 },

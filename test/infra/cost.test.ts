@@ -7,7 +7,7 @@ const prices = {
   lambda: { gbSecond: { arm64: 1e-5, x86_64: 2e-5 }, request: 1e-6 },
   cloudFront: { request: 0, gb: 0 },
   logs: { gb: 0 },
-  s3: { get: 1e-6, gbMonth: 0.1 },
+  s3: { get: 1e-6, put: 0, gbMonth: 0.1 },
   endpoints: { cpu: { instance: 'c', hour: 0.1 }, gpu: { instance: 'g', hour: 1 } },
 };
 const load: Load = {
@@ -36,10 +36,15 @@ describe('the cost of a month', () => {
     expect(costs({ ...load, coldShare: 0.1 }, prices).lambda.month).toBeCloseTo(2.4 + 4 + 0.8, 10);
   });
 
-  it('counts what stands before the function and what it logs', () => {
+  it('counts what stands before the function, what it logs, and the write of its usage', () => {
     const gb = 2 ** 30 / 1e6; // so that the 1000 bytes of a request cost a thousandth
-    const more = { ...prices, cloudFront: { request: 1e-6, gb }, logs: { gb: 2 * gb } };
-    expect(costs(load, more).lambda.month).toBeCloseTo(2.4 + 2 + 2e6 * 3e-3, 6);
+    const more = {
+      ...prices,
+      s3: { ...prices.s3, put: 4e-6 },
+      cloudFront: { request: 1e-6, gb },
+      logs: { gb: 2 * gb },
+    };
+    expect(costs(load, more).lambda.month).toBeCloseTo(2.4 + 2 + 8 + 2e6 * 3e-3, 6);
   });
 
   it('is idle nothing but storage on Lambda, and everything with an endpoint a tenant', () => {

@@ -43,7 +43,7 @@ describe.skipIf(!platformFound)('the deployment', { timeout: 240_000 }, () => {
     expect(faultsOf(changed)).toEqual([wrong]);
   });
 
-  it('lets the function read artifacts and list the bucket, and nothing else', () => {
+  it('lets the function read artifacts, list the bucket and write what it counts, and nothing else', () => {
     const statements = statementsOf(named('PredictRole')).map(({ actions, resources }) => ({
       actions,
       resources,
@@ -52,6 +52,10 @@ describe.skipIf(!platformFound)('the deployment', { timeout: 240_000 }, () => {
     expect(statements).toEqual([
       { actions: ['s3:GetObject'], resources: [`${bucket}/bases/*`, `${bucket}/tenants/*`] },
       { actions: ['s3:ListBucket'], resources: [bucket] },
+      {
+        actions: ['s3:PutObject'],
+        resources: [`${bucket}/tenants/*/usage/*`, `${bucket}/tenants/*/limits/*`],
+      },
     ]);
   });
 
