@@ -1,5 +1,5 @@
 /** Served from a real S3 server through a proxy that breaks things: what is answered is right, or it is a 503. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -142,6 +142,22 @@ describe.skipIf(!versitygw)('behind an unreliable S3', { timeout: 240_000 }, () 
     await store.put(`bases/large/${wrong.sha256}`, bytes);
     const refused = baseFile(store, 'large', wrong, join(folder, 'large'));
     await expect(refused).rejects.toMatchObject({ code: 'digest_mismatch' });
+  });
+
+  it('fetches nothing of a base whose files came with the package', async () => {
+    const baked = join(folder, 'baked');
+    await cp(join(folder, 'warm', 'tiny'), join(baked, 'tiny'), { recursive: true });
+    const asked: string[] = [];
+    proxy.choose = ({ url = '' }) => {
+      asked.push(url);
+      return undefined;
+    };
+    const services = openServices({ store, baseName: 'tiny', cacheDir: baked, workers: 0 });
+    await services.base();
+    await services.close();
+    expect(asked.map(url => url.replace(/\?.*/, ''))).toEqual([
+      expect.stringMatching(/\/bases\/tiny\/manifest\.json$/),
+    ]);
   });
 
   it.each(faults)('leaves a push done or not there, where a third of the requests are %s', async fault => {
