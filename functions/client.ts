@@ -59,7 +59,8 @@ export interface SequenceLabelingOutput {
 
 export interface QuestionAnsweringInput {
   question: string;
-  context: string;
+  /** A text, or the turns of a conversation. */
+  context: string | { speaker: string; text: string }[];
 }
 export interface QuestionAnsweringParameters {
   top_k?: number | undefined;
@@ -68,7 +69,8 @@ export interface QuestionAnsweringParameters {
   offset_encoding?: OffsetEncoding | undefined;
 }
 export interface QuestionAnsweringOutput {
-  answers: { answer: string; score: number; start: number; end: number }[];
+  /** `turn`: where the context is turns, which one answers; `start` and `end` are inside its text. */
+  answers: { answer: string; score: number; start: number; end: number; turn?: number | undefined }[];
 }
 
 export interface AdapterList {

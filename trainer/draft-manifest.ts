@@ -3,6 +3,7 @@ import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manif
 import { VeneerError } from '../functions/error.ts';
 import { describeAugment } from './augment/augment.ts';
 import { microBatchesOf } from './batches.ts';
+import { continualConfig } from './continual/options.ts';
 import type { Dataset } from './data/dataset.ts';
 import type { HeadSpec } from './heads.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
@@ -92,6 +93,7 @@ export function draftManifest({
         method: method.name,
         precision,
         ...(from ? { from: from.digest } : {}),
+        ...continualConfig(options, { method, from }),
         labelSmoothing,
         ...(split === undefined ? {} : { split }),
         ...(augment === undefined ? {} : { augment: describeAugment(augment) }),

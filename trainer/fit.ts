@@ -6,11 +6,12 @@ import type { EncoderConfig, Metrics } from '../functions/artifacts/manifests.ts
 import { VeneerError } from '../functions/error.ts';
 import { type BatchPlan, stepInputs, stepsAfter, stepsPerEpoch, type TrainingRow } from './batches.ts';
 import { dropoutKeys } from './dropout.ts';
-import type { HostTensor, Program } from './engines/engine.ts';
+import type { Program } from './engines/engine.ts';
 import type { FitState } from './fit-state.ts';
 import type { HeadSpec } from './heads.ts';
 import { adamW, clipNorm } from './optimizer.ts';
-import { type Layout, views } from './parameters.ts';
+import { parameterInputs } from './parameters.ts';
+import type { Penalty } from './penalty.ts';
 import { rateFraction, type ScheduleName } from './schedule.ts';
 import { gradientName, type Step } from './step.ts';
 import { lossUnits } from './targets.ts';
@@ -54,6 +55,7 @@ export interface FitArguments {
   head: HeadSpec;
   rows: readonly TrainingRow[];
   options: FitOptions;
+  penalties?: readonly Penalty[];
   /** Ends training after the step under way. */
   signal?: AbortSignal | undefined;
   onStep(report: StepReport): void;
@@ -71,7 +73,7 @@ export interface Score {
 
 /** @throws VeneerError `training_failed` where the loss or a parameter stops being a number. */
 export async function fit(args: FitArguments): Promise<void> {
-  const { state, rows, options, signal, onStep, evaluate, save } = args;
+  const { state, rows, options, penalties = [], signal, onStep, evaluate, save } = args;
   const { values, optimizer } = state;
   const { layout } = args.step;
   const perEpoch = stepsPerEpoch(rows.length, options);
@@ -84,7 +86,8 @@ export async function fit(args: FitArguments): Promise<void> {
   for (const { step, epoch, batches } of stepsAfter(optimizer.steps, rows, options)) {
     if (signal?.aborted || (options.patience > 0 && state.waited >= options.patience)) break;
     const started = performance.now();
-    const loss = await addGradients(args, { batches, step, gradient: gradient.fill(0) });
+    let loss = await addGradients(args, { batches, step, gradient: gradient.fill(0) });
+    for (const penalty of penalties) loss += penalty.add(values, gradient);
     const gradientNorm = clipNorm(gradient, options.maxGradientNorm);
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw diverged(`the loss is ${loss}`, step);
     const fraction = rateFraction(options.schedule, step - 1, span);
@@ -92,6 +95,7 @@ export async function fit(args: FitArguments): Promise<void> {
     const headLearningRate = (options.headLearningRate ?? options.learningRate) * fraction;
     const { weightDecay } = options;
     adamW({ layout, values, gradient, state: optimizer }, { learningRate, headLearningRate, weightDecay });
+    for (const penalty of penalties) penalty.settle?.(values);
     const tokens = batches.flat().reduce((sum, { window }) => sum + window.ids.length, 0);
     const milliseconds = performance.now() - started;
     onStep({ step, steps: total, epoch, loss, learningRate, gradientNorm, tokens, milliseconds });
@@ -158,11 +162,4 @@ async function addGradients(
     }
   }
   return loss;
-}
-
-function parameterInputs(layout: Layout, values: Float32Array): Record<string, HostTensor> {
-  const parts = views(layout, values);
-  return Object.fromEntries(
-    layout.parameters.map(({ name, shape }) => [name, { dtype: 'float32', shape, data: parts.get(name)! }]),
-  );
 }

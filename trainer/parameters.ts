@@ -1,4 +1,5 @@
 /** Trainable tensors and their place in one flat float32 vector, which the optimizer, checkpoints and clipping work on. */
+import type { HostTensor } from './engines/engine.ts';
 import type { Counter } from './random.ts';
 import { normal, uniform } from './random.ts';
 
@@ -68,4 +69,26 @@ export function views(layout: Layout, flat: Float32Array): Map<string, Float32Ar
   return new Map(
     layout.parameters.map(({ name, offset, size }) => [name, flat.subarray(offset, offset + size)]),
   );
+}
+
+/** Inputs of the step graph for the parameters. */
+export function parameterInputs(layout: Layout, values: Float32Array): Record<string, HostTensor> {
+  const parts = views(layout, values);
+  return Object.fromEntries(
+    layout.parameters.map(({ name, shape }) => [name, { dtype: 'float32', shape, data: parts.get(name)! }]),
+  );
+}
+
+/** A tensor of one or two dimensions at the beginning of each of a larger one's; false where it does not fit. */
+export function placeBlock(
+  into: Float32Array | Uint8Array,
+  shape: readonly number[],
+  block: { shape: readonly number[]; data: ArrayLike<number> },
+): boolean {
+  const [rows = 1, columns] = block.shape.length === 1 ? [1, block.shape[0]!] : block.shape;
+  const width = shape.at(-1)!;
+  if (shape.length !== block.shape.length || block.shape.some((size, i) => size > shape[i]!)) return false;
+  for (let row = 0; row < rows; row++)
+    for (let i = 0; i < columns!; i++) into[row * width + i] = block.data[row * columns! + i]!;
+  return true;
 }

@@ -3,12 +3,13 @@
  * of the same base, task and method. New labels get rows of their own behind the old ones.
  */
 import { checkBase } from '../functions/adapters.ts';
+import type { FloatTensor } from '../functions/artifacts/adapter.ts';
 import type { BaseManifest, Problem } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { WeightsFile } from './engines/engine.ts';
 import type { MethodSpec } from './methods/methods.ts';
-import { initialValues, type Layout, views } from './parameters.ts';
+import { initialValues, type Layout, placeBlock, views } from './parameters.ts';
 import type { Trained } from './trained.ts';
 import { readWeight } from './weights.ts';
 
@@ -29,15 +30,30 @@ export async function startValues({ layout, seed, weights, from }: StartArgument
       base.set(init.base, (await readWeight(weights, init.base))!);
   const values = initialValues(layout, { seed, stream: initStream }, base);
   if (!from) return values;
-  const parts = views(layout, values);
-  for (const [name, { data }] of from.tensors) {
-    const part = parts.get(name);
-    // Rows of new labels follow those that were there.
-    if (!part || data.length > part.length)
-      throw new VeneerError('invalid_artifact', `--from ${from.name}: tensor ${name} does not fit this run`);
-    part.set(data);
-  }
+  inherit(layout, values, from);
   return values;
+}
+
+/** Where a value is of `from`: 1, else 0. */
+export function inheritedMask(layout: Layout, from: Trained): Uint8Array {
+  const mask = new Float32Array(layout.size);
+  const tensors = [...from.tensors].map(([name, { shape, data }]): [string, FloatTensor] => [
+    name,
+    { shape, data: new Float32Array(data.length).fill(1) },
+  ]);
+  inherit(layout, mask, { name: from.name, tensors: new Map(tensors) });
+  return Uint8Array.from(mask);
+}
+
+function inherit(layout: Layout, values: Float32Array, from: Pick<Trained, 'name' | 'tensors'>): void {
+  const parts = views(layout, values);
+  const shapes = new Map(layout.parameters.map(({ name, shape }) => [name, shape]));
+  for (const [name, tensor] of from.tensors) {
+    const part = parts.get(name);
+    // Rows of new labels, and what a larger rank adds, follow those that were there.
+    if (!part || !placeBlock(part, shapes.get(name)!, tensor))
+      throw new VeneerError('invalid_artifact', `--from ${from.name}: tensor ${name} does not fit this run`);
+  }
 }
 
 export interface RunDescription {
@@ -45,6 +61,8 @@ export interface RunDescription {
   task: TaskName;
   problem: Problem;
   method: MethodSpec;
+  /** Whether the method has a larger rank on purpose. */
+  grows: boolean;
 }
 
 /** @throws VeneerError naming what is different in both. */
@@ -63,21 +81,22 @@ export function checkStart({ name, manifest, method }: Trained, run: RunDescript
     ['targetModules', 'target modules'],
     ['alpha', 'alpha'],
   ] as const)
-    compare(what, theirs![setting], ours![setting]);
+    if (!run.grows || setting === 'targetModules') compare(what, theirs![setting], ours![setting]);
 }
 
 /**
  * The labels of what came before, in their order, then the new ones.
+ * @param mayLack Whether labels of before may be without an example, as something is done against forgetting them.
  * @throws VeneerError naming a label that the data has no example of: it would be forgotten.
  */
-export function labelsAfter(from: Trained | undefined, labels: string[]): string[] {
+export function labelsAfter(from: Trained | undefined, labels: string[], mayLack: boolean): string[] {
   if (!from) return labels;
   const before = from.manifest.labels;
   const lost = before.find(label => !labels.includes(label));
-  if (lost !== undefined)
+  if (lost !== undefined && !mayLack)
     throw new VeneerError(
       'invalid_data',
-      `--from ${from.name} has label ${JSON.stringify(lost)}, of which the data has no example (it has ${labels.map(label => JSON.stringify(label)).join(', ')}): add some`,
+      `--from ${from.name} has label ${JSON.stringify(lost)}, of which the data has no example (it has ${labels.map(label => JSON.stringify(label)).join(', ')}): add some, or say --replay, --ewc or --orthogonal`,
     );
   return [...before, ...labels.filter(label => !before.includes(label))];
 }

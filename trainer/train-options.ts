@@ -4,6 +4,7 @@ import type { TaskName } from '../functions/artifacts/names.ts';
 import { type AugmentOptions, describeAugment } from './augment/augment.ts';
 import type { TrainingPrecision } from './base/frozen-base.ts';
 import type { ClassWeights } from './class-weights.ts';
+import type { ContinualOptions } from './continual/options.ts';
 import type { ColumnOptions } from './data/columns.ts';
 import type { Ratios } from './data/holdout.ts';
 import type { DropoutSpec } from './dropout.ts';
@@ -11,7 +12,7 @@ import type { FitOptions } from './fit.ts';
 import type { MethodSpec } from './methods/methods.ts';
 import type { Trained } from './trained.ts';
 
-export interface TrainOptions extends Omit<FitOptions, 'microBatches'> {
+export interface TrainOptions extends Omit<FitOptions, 'microBatches'>, ContinualOptions {
   task: TaskName;
   data: string;
   /** File that is scored after every epoch, instead of the data directory's dev split. */

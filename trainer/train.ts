@@ -15,6 +15,8 @@ import { checkAgreement } from './base/agreement.ts';
 import { openFrozenBase } from './base/frozen-base.ts';
 import { microBatchesOf, type TrainingRow } from './batches.ts';
 import type { RunIdentity } from './checkpoint.ts';
+import { openMemory, replayOf } from './continual/memory.ts';
+import { isContinual } from './continual/options.ts';
 import type { Dataset } from './data/dataset.ts';
 import type { Inspection } from './data/inspect.ts';
 import { closeDevices, openDevices } from './devices.ts';
@@ -104,14 +106,17 @@ interface Run {
 
 async function trainOn(
   base: Base,
-  { store, engine, options, observer, task, data, inspection, started, opened }: Run,
+  { store, engine, options, observer, task, data: given, inspection, started, opened }: Run,
 ): Promise<TrainResult> {
   const { manifest } = base;
   const { config } = manifest;
   const { from } = options;
-  const { problem = 'single-label' } = data;
-  if (from) checkStart(from, { ...options, problem, base: manifest });
-  const labels = labelsAfter(from, task.known(data.train).labels);
+  const { problem = 'single-label' } = given;
+  const grows = options.orthogonal !== undefined;
+  if (from) checkStart(from, { ...options, problem, base: manifest, grows });
+  const replay = await replayOf(options, given.train, observer.log);
+  const data = { ...given, train: replay.train };
+  const labels = labelsAfter(from, task.known(data.train).labels, isContinual(options));
   const window = windowOptions(task, { ...options, before: from?.manifest }, manifest);
   const context = { tokenizer: base.tokenizer, labels, ...window };
   const rows = data.train.examples.flatMap((example): TrainingRow[] => {
@@ -131,10 +136,8 @@ async function trainOn(
   const frozen = await openFrozenBase({ store, manifest, precision, cacheDir });
   const isScratch = 'fromScratch' in method && method.fromScratch;
   const pooler = isScratch ? undefined : await poolerOf(config.family, weights);
-  const step = buildStep({
-    ...{ config, method, head, dropout, rDrop, frozen: frozen.seams },
-    ...(pooler ? { pooler } : {}),
-  });
+  const plain = { config, method, head, frozen: frozen.seams, ...(pooler ? { pooler } : {}) };
+  const step = buildStep({ ...plain, dropout, rDrop });
   if (precision !== 'fp32') {
     const agreement = await checkAgreement({
       engine,
@@ -163,8 +166,13 @@ async function trainOn(
 
   await makeDirectory(options.out);
   const fitOptions = { ...options, microBatches: microBatchesOf(options, options.devices) };
+  const start = await startValues({ layout: step.layout, seed: options.seed, weights, from });
+  const memory = await openMemory({ options, layout: step.layout, kept: replay.kept, start });
   const run: RunIdentity = {
-    datasets: { train: data.train.digest, ...(data.dev ? { dev: data.dev.digest } : {}) },
+    datasets: {
+      ...{ train: data.train.digest, ...(data.dev ? { dev: data.dev.digest } : {}) },
+      ...{ ...replay.digests, ...memory.digests },
+    },
     options: {
       ...decidingOptions(options),
       ...{ microBatches: fitOptions.microBatches, base: draft.base, engine: engine.name },
@@ -172,8 +180,7 @@ async function trainOn(
   };
   const { signal } = observer;
   const state =
-    (await startState({ ...options, layout: step.layout, run, log: observer.log })) ??
-    freshState(await startValues({ layout: step.layout, seed: options.seed, weights, from }));
+    (await startState({ ...options, layout: step.layout, run, log: observer.log })) ?? freshState(start);
   const stepLog = await openStepLog(join(options.out, 'steps.jsonl'), state.optimizer.steps);
   const programs = await openDevices({
     engine,
@@ -185,6 +192,7 @@ async function trainOn(
   try {
     await fit({
       ...{ programs, step, state, config, head, rows, options: fitOptions, signal },
+      penalties: memory.penalties,
       onStep: stepReport => {
         const { steps: _total, ...record } = stepReport;
         stepMs.push(record.milliseconds);
@@ -220,7 +228,12 @@ async function trainOn(
       describe(`${scored === data.dev ? 'dev' : 'test'} as served (${options.quantization})`, served),
     );
   await replaceFile(join(options.out, 'data.json'), canonicalJson(inspection));
-  for (const name of outcome.obsolete) await removeFile(join(options.out, name));
+  for (const [name, bytes] of await memory.files(values, {
+    ...{ engine, config, head, rows, weights: frozen.weights, onProgress: observer.onEvaluate },
+    step: () => buildStep(plain),
+  }))
+    await replaceFile(join(options.out, name), bytes);
+  for (const name of [...outcome.obsolete, ...memory.obsolete]) await removeFile(join(options.out, name));
   for (const [name, bytes] of outcome.files(values, { trained, served }))
     await replaceFile(join(options.out, name), bytes);
   await removePrevious(options.out);

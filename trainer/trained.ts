@@ -22,6 +22,8 @@ export interface Trained {
   digest: string;
   /** The method's and the head's, by parameter name. */
   tensors: ReadonlyMap<string, FloatTensor>;
+  /** Where it is one of `train`: more of the run lies there. */
+  directory?: string;
   /** An adapter's file as it is stored. */
   file?: Uint8Array;
 }
@@ -44,7 +46,7 @@ export async function readTrained(store: Store, options: TrainedOptions): Promis
   }
   if (await isRunDirectory(name)) {
     const run = await readRunDirectory(name);
-    return { name, method: run.manifest.method, ...run };
+    return { name, method: run.manifest.method, directory: name, ...run };
   }
   const isDirectory = await stat(name).then(
     entry => entry.isDirectory(),
@@ -57,7 +59,10 @@ export async function readTrained(store: Store, options: TrainedOptions): Promis
       ? await readPeftDirectory(store, name, { ...peft, quantization: 'float32' }, peft.log)
       : await readAdapterDirectory(name);
   const digest = sha256(manifestBytes);
-  return trainedAdapter(name, { manifest, digest, file: files['adapter.safetensors'] });
+  return {
+    ...trainedAdapter(name, { manifest, digest, file: files['adapter.safetensors'] }),
+    directory: name,
+  };
 }
 
 function trainedAdapter(

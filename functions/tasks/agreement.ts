@@ -17,6 +17,7 @@ interface Place {
   score: number;
   start: number;
   end: number;
+  turn?: number;
 }
 
 type Entity = Place & ({ entityGroup: string } | { label: string });
@@ -40,7 +41,7 @@ const readings: Record<TaskName, (output: unknown) => Reading> = {
     return { said: [...scores.keys()], scores };
   },
   'question-answering'(output) {
-    const scores = scored(output as Place[], ({ start, end }) => `${start} ${end}`);
+    const scores = scored(output as Place[], ({ turn, start, end }) => `${turn ?? ''} ${start} ${end}`);
     return { said: [...scores.keys()].slice(0, 1), scores };
   },
 };

@@ -8,6 +8,7 @@ import {
   type Answer,
   bestSpans,
   type EncodedQuestion,
+  placedAnswer,
   type QuestionInput,
   type QuestionOptions,
   questionAnswering,
@@ -21,11 +22,12 @@ export interface PipelineAnswersOptions extends QuestionOptions {
 }
 
 function decode(
-  { windows, context, encoding }: EncodedQuestion,
+  encoded: EncodedQuestion,
   logits: readonly Float32Array[],
   _context: TaskContext,
   { topK, maxAnswerTokens, allowNone, alignToWords }: PipelineAnswersOptions,
 ): Answer[] {
+  const { windows, encoding, turns } = encoded;
   const answers = new Map<string, Answer>();
   let none = Number.POSITIVE_INFINITY;
   windows.forEach((window, index) => {
@@ -36,13 +38,20 @@ function decode(
     none = Math.min(none, Math.exp(starts.none + ends.none));
     // More than asked for: several spans may be the same words.
     const spans = alignToWords ? 2 * topK + 10 : topK;
-    for (const span of bestSpans(starts.tokens, ends.tokens, { topK: spans, maxAnswerTokens })) {
-      const place = placeOf(window, span, alignToWords ? encoding.words : undefined);
+    for (const span of bestSpans(starts.tokens, ends.tokens, {
+      ...{ topK: spans, maxAnswerTokens },
+      turns: turns?.ofTokens.subarray(window.first, window.first + window.count),
+    })) {
+      const place = placeOf(window, span, {
+        words: alignToWords ? encoding.words : undefined,
+        turns: turns?.ofTokens,
+      });
       const [start, end] = [encoding.starts[place.first]!, encoding.ends[place.last]!];
-      const answer = context.slice(start, end);
-      const known = answers.get(answer.toLowerCase());
-      if (known) known.score += Math.exp(span.score);
-      else answers.set(answer.toLowerCase(), { answer, score: Math.exp(span.score), start, end });
+      const answer = placedAnswer(encoded, { score: Math.exp(span.score), start, end, token: place.first });
+      const key = answer.answer.toLowerCase();
+      const known = answers.get(key);
+      if (known) known.score += answer.score;
+      else answers.set(key, answer);
     }
   });
   const all = [...answers.values()];
@@ -61,12 +70,14 @@ function probabilities({ position, count }: Window, row: Float32Array, column: 0
 function placeOf(
   { first, count }: Window,
   span: { first: number; last: number },
-  words: Encoding['words'] | undefined,
+  { words, turns }: { words: Encoding['words'] | undefined; turns: Int32Array | undefined },
 ): { first: number; last: number } {
   const place = { first: first + span.first, last: first + span.last };
   if (!words) return place;
-  while (place.first > first && words[place.first - 1] === words[place.first]) place.first--;
-  while (place.last + 1 < first + count && words[place.last + 1] === words[place.last]) place.last++;
+  const joins = (one: number, other: number) =>
+    words[one] === words[other] && (!turns || turns[one] === turns[other]);
+  while (place.first > first && joins(place.first - 1, place.first)) place.first--;
+  while (place.last + 1 < first + count && joins(place.last + 1, place.last)) place.last++;
   return place;
 }
 

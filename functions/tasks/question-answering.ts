@@ -1,12 +1,14 @@
 /** Extractive question answering: the span of the context that answers, or none where the adapter learned to say so. */
 import type { Encoding } from '../tokenizer/tokenizer.ts';
+import { joinTurns, type Turn, type TurnPlace, turnsOfTokens } from './dialogue.ts';
 import { logSumExp } from './probability.ts';
 import type { Task, TaskContext } from './task.ts';
 import { type Window, windowsOf } from './windows.ts';
 
 export interface QuestionInput {
   question: string;
-  context: string;
+  /** A text, or the turns of a conversation. */
+  context: string | readonly Turn[];
 }
 
 export interface QuestionOptions {
@@ -23,26 +25,57 @@ export interface Answer {
   answer: string;
   /** Probability of the span: softmax over all start and all end places of all windows. */
   score: number;
-  /** UTF-16 offsets into the context. */
+  /** UTF-16 offsets into the context or, of a conversation, into the text of its turn. */
   start: number;
   end: number;
+  /** Of a conversation: index of the turn that answers. */
+  turn?: number;
 }
 
 export interface EncodedQuestion {
   windows: Window[];
+  /** Turns are joined. */
   context: string;
   encoding: Encoding;
+  turns?: {
+    places: readonly TurnPlace[];
+    /** By token; -1 in a speaker mark. */
+    ofTokens: Int32Array;
+  };
 }
 
-function encode({ question, context }: QuestionInput, taskContext: TaskContext): EncodedQuestion {
+function encode({ question, context: given }: QuestionInput, taskContext: TaskContext): EncodedQuestion {
   const { tokenizer } = taskContext;
+  const joined = typeof given === 'string' ? undefined : joinTurns(given);
+  const context = joined?.context ?? (given as string);
   const encoding = tokenizer.encode(context);
   const windows = windowsOf(
     tokenizer,
     { a: tokenizer.encode(question), b: encoding, slide: 'B' },
     taskContext,
   );
-  return { windows, context, encoding };
+  if (!joined) return { windows, context, encoding };
+  const { places } = joined;
+  return {
+    windows,
+    context,
+    encoding,
+    turns: { places, ofTokens: turnsOfTokens(encoding, context, places) },
+  };
+}
+
+/** An answer at these offsets of the context; of a conversation, at those inside its turn. */
+export function placedAnswer(
+  { context, turns }: EncodedQuestion,
+  { score, start, end, token }: { score: number; start: number; end: number; token: number },
+): Answer {
+  const answer = context.slice(start, end);
+  const turn = turns?.ofTokens[token];
+  if (!turns || turn === undefined) return { answer, score, start, end };
+  const from = turns.places[turn]!.start;
+  // A first token may begin with the space that is of the speaker mark.
+  const begin = Math.max(start, from);
+  return { answer: context.slice(begin, end), score, start: begin - from, end: end - from, turn };
 }
 
 interface Span {
@@ -52,11 +85,12 @@ interface Span {
 }
 
 function decode(
-  { windows, context, encoding }: EncodedQuestion,
+  encoded: EncodedQuestion,
   logits: readonly Float32Array[],
   _context: TaskContext,
   options: QuestionOptions,
 ): Answer[] {
+  const { windows, context, encoding, turns } = encoded;
   const spans: Span[] = [];
   const places: [number[], number[]] = [[], []];
   let none = Number.POSITIVE_INFINITY;
@@ -69,7 +103,10 @@ function decode(
     places[1].push(...ends);
     // [CLS] carries the score of "no answer"; the passage has none only if no window has one.
     none = Math.min(none, row[0]! + row[1]!);
-    for (const { first: s, last: e, score } of bestSpans(starts, ends, options))
+    for (const { first: s, last: e, score } of bestSpans(starts, ends, {
+      ...options,
+      turns: turns?.ofTokens.subarray(first, first + count),
+    }))
       spans.push({ first: first + s, last: first + e, score });
   });
   if (options.allowNone) {
@@ -89,20 +126,25 @@ function decode(
     // The same span may be found in two windows.
     if (seen.has(`${start}:${end}`)) continue;
     seen.add(`${start}:${end}`);
-    answers.push({ answer: context.slice(start, end), score: Math.exp(score - total), start, end });
+    answers.push(placedAnswer(encoded, { score: Math.exp(score - total), start, end, token: first }));
   }
   return answers;
 }
 
-/** The best `topK` of all spans of a window, best first. */
+/** The best `topK` of all spans of a window, best first. @param turns By token: a span is of one turn, and of none at -1. */
 export function bestSpans(
   starts: Float64Array,
   ends: Float64Array,
-  { topK, maxAnswerTokens }: Pick<QuestionOptions, 'topK' | 'maxAnswerTokens'>,
+  {
+    topK,
+    maxAnswerTokens,
+    turns,
+  }: Pick<QuestionOptions, 'topK' | 'maxAnswerTokens'> & { turns?: Int32Array | undefined },
 ): Span[] {
   const found: Span[] = [];
   for (let first = 0; first < starts.length; first++)
     for (let last = first; last < Math.min(ends.length, first + maxAnswerTokens); last++) {
+      if (turns && (turns[first]! < 0 || turns[last] !== turns[first])) break;
       const score = starts[first]! + ends[last]!;
       if (found.length === topK && score <= found.at(-1)!.score) continue;
       const at = found.findIndex(span => span.score < score);

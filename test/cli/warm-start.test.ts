@@ -162,7 +162,7 @@ describe('refused, with both sides named', () => {
   test('data that lacks one of its labels', async () => {
     await workspace.write('less.csv', 'text,label\nlate,parcel\nthanks,praise\n');
     expect(await refused('less.csv', '--from', 'first')).toBe(
-      '--from first has label "refund", of which the data has no example (it has "parcel", "praise"): add some',
+      '--from first has label "refund", of which the data has no example (it has "parcel", "praise"): add some, or say --replay, --ewc or --orthogonal',
     );
   });
 

@@ -1,6 +1,6 @@
 /** SQuAD files: offsets, unanswerable questions, misplaced answers and wrong structure. */
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readQuestions, readQuestionsSplit } from '../../trainer/data/squad.ts';
 import { faultOf, folderOf } from './folder.ts';
 
@@ -125,4 +125,69 @@ test('numbers as ids become strings, and the splits of a directory are read', as
     { id: '7', context: 'x', where: join(folder, 'train.json:data[0].paragraphs[0].qas[0]') },
   ]);
   expect(dev?.examples).toHaveLength(1);
+});
+
+describe('a conversation', () => {
+  const turns = [
+    { speaker: 'anna', text: '😀 where is it' },
+    { speaker: 'ben', text: 'it is in 😀 Oslo' },
+  ];
+  const readLines = async (...records: object[]) => {
+    const text = records.map(record => `${JSON.stringify(record)}\n`).join('');
+    return readQuestionsSplit(join(await folderOf({ 'f.jsonl': text }), 'f.jsonl'));
+  };
+  const asked = (answers: unknown, context: unknown = turns) => ({
+    id: 'q',
+    question: 'where',
+    context,
+    answers,
+  });
+
+  test('is joined, and an answer is placed by its turn and code points inside it', async () => {
+    const list = [{ text: 'Oslo', answer_start: 11, turn: 1 }];
+    const columns = { text: ['Oslo'], answer_start: [11], turn: [1] };
+    const nested = JSON.stringify({
+      data: [{ paragraphs: [{ context: turns, qas: [question('q', list)] }] }],
+    });
+    for (const { examples } of [
+      await readLines(asked(list)),
+      await readLines(asked(columns)),
+      await read(nested),
+    ]) {
+      const [example] = examples;
+      expect(example).toMatchObject({ context: 'anna: 😀 where is it\nben: it is in 😀 Oslo', turns });
+      const [answer] = example!.answers;
+      expect(example!.context.slice(answer!.start)).toBe('Oslo');
+    }
+  });
+
+  test('an answer of another turn, past its turn or of no turn there is left out', async () => {
+    const wrong = [
+      { text: 'Oslo', answer_start: 11, turn: 0 },
+      { text: 'where is it\nben', answer_start: 2, turn: 0 },
+      { text: 'it', answer_start: 0, turn: 2 },
+      { text: 'it', answer_start: 0, turn: -1 },
+      { text: 'it', answer_start: 0, turn: 1 },
+    ];
+    const { examples, skipped } = await readLines(asked(wrong));
+    expect(examples[0]!.answers).toEqual([{ text: 'it', start: 'anna: 😀 where is it\nben: '.length }]);
+    expect(skipped).toMatchObject([{ count: 4 }]);
+  });
+
+  test.each([
+    [
+      'an answer without its turn',
+      asked([{ text: 'it', answer_start: 0 }]),
+      'f.jsonl:1.answers: turn is missing',
+    ],
+    [
+      'columns of different lengths',
+      asked({ text: ['a'], answer_start: [0], turn: [] }),
+      'f.jsonl:1: answers: not a question',
+    ],
+    ['a turn without a speaker', asked([], [{ text: 'hello' }]), 'f.jsonl:1: context: not a question'],
+    ['no turns', asked([], []), 'f.jsonl:1: context: not a question'],
+  ])('%s is an error with its place', async (_, record, message) => {
+    expect(await faultOf(readLines(record))).toContain(message);
+  });
 });

@@ -175,6 +175,42 @@ describe('question answering', () => {
     });
   });
 
+  describe('over a conversation', () => {
+    const turns = [
+      { speaker: 'anna', text: 'who was it' },
+      { speaker: 'bartholomew', text: '😀 it was Margaret ok' },
+    ];
+    const answerOf = async (context: unknown, parameters = {}) => {
+      const inputs = [{ question: 'who', context }];
+      const { body } = await ask('question-answering', { model: 'answers', inputs, parameters });
+      return body.outputs[0] as unknown as { answers?: object[]; error?: object };
+    };
+
+    it('says which turn answers, with offsets inside it; the longer speaker is no answer', async () => {
+      const answer = { answer: 'Margaret', score: expect.any(Number), start: 9, end: 17, turn: 1 };
+      expect(await answerOf(turns)).toEqual({ answers: [answer] });
+      expect(await answerOf(turns, { offset_encoding: 'utf16' })).toEqual({
+        answers: [{ ...answer, start: 10, end: 18 }],
+      });
+    });
+
+    it('answers a transformers client as well', async () => {
+      const body = { inputs: { question: 'who', context: turns } };
+      const response = await world.app.request('/models/answers', posting(world.key, body));
+      expect(await response.json()).toMatchObject({ answer: 'Margaret', start: 9, end: 17, turn: 1 });
+    });
+
+    it.each([
+      ['no turns', []],
+      ['a turn without a speaker', [{ text: 'hello' }]],
+      ['an empty speaker', [{ speaker: '', text: 'hello' }]],
+      ['more of a turn than is known', [{ speaker: 'a', text: 'b', time: 1 }]],
+      ['a number', 5],
+    ])('refuses %s', async (_, context) => {
+      expect(await answerOf(context)).toMatchObject({ error: { code: 'invalid_request' }, status: 422 });
+    });
+  });
+
   it('gives several spans, best first, and no longer ones than asked for', async () => {
     const { body } = await ask('question-answering', {
       model: 'answers',

@@ -6,6 +6,7 @@ import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
+import type { ContinualOptions } from '../continual/options.ts';
 import type { Ratios } from '../data/holdout.ts';
 import type { Engine } from '../engines/engine.ts';
 import { onnxEngine } from '../engines/onnx.ts';
@@ -25,12 +26,13 @@ import {
   shared,
   whole,
 } from './command.ts';
+import { continualMethod, continualOptions } from './continual-options.ts';
 import { columnOptions, type DataFlags, dataFlags, parseClassWeights, parseSplit } from './data-flags.ts';
 import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
 
-export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, AugmentFlags {
+export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, AugmentFlags, ContinualOptions {
   task: TaskName;
   data: string;
   evalData?: string;
@@ -162,7 +164,7 @@ function checkRDrop({ rDrop, task, dropout, attentionDropout }: TrainFlags): voi
 /** Every option of `train`. */
 export function trainFlags(command: Command): Command {
   const d = trainDefaults;
-  return augmentFlags(dataFlags(methodOptions(shared(command))))
+  return augmentFlags(dataFlags(continualOptions(methodOptions(shared(command)))))
     .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
     .requiredOption(
       '--data <path>',
@@ -256,7 +258,8 @@ export async function resolveOptions(
   const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...rest } = told;
   checkRDrop(flags);
   checkPrecision(flags);
-  const { method, from } = await resolveMethod(store, flags, log);
+  const { from, ...resolved } = await resolveMethod(store, flags, log);
+  const method = continualMethod(flags, { ...resolved, from });
   return {
     ...rest,
     maxGradientNorm: maxGradNorm,

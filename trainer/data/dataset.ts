@@ -1,5 +1,6 @@
 /** What the readers make of a file: examples of one task, each with where it came from. Knows nothing of models. */
 import type { Problem } from '../../functions/artifacts/manifests.ts';
+import type { Turn } from '../../functions/tasks/dialogue.ts';
 
 /** `file:line` of the record's first line, or `file:<JSON path>` in a JSON document; for messages. */
 export type Where = string;
@@ -27,7 +28,10 @@ export interface LabelingExample {
 export interface QuestionExample {
   id: string;
   question: string;
+  /** Turns are joined. */
   context: string;
+  /** Of a conversation. */
+  turns?: Turn[];
   /** Accepted answers; `start` is a UTF-16 offset into `context`. Empty: the passage does not answer it. */
   answers: { text: string; start: number }[];
   where: Where;

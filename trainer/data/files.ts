@@ -13,6 +13,13 @@ import type { Dataset, Split } from './dataset.ts';
 const stems = { train: ['train'], dev: ['dev', 'validation', 'valid'], test: ['test'] } as const;
 export type SplitName = keyof typeof stems;
 
+/** `validation` is dev. */
+export function splitOfStem(name: string): SplitName | undefined {
+  return (Object.keys(stems) as SplitName[]).find(split =>
+    (stems[split] as readonly string[]).includes(name),
+  );
+}
+
 /** One thing a split; which splits there are is not yet checked. */
 export type Splits<T> = { [Name in SplitName]?: T };
 

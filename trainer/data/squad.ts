@@ -1,39 +1,55 @@
 /**
  * Reads extractive question answering: SQuAD JSON, v1.1 and v2.0, and flat records as Hugging Face's data sets have them (JSON,
- * JSON Lines, Parquet: context, question, answers {text, answer_start}).
+ * JSON Lines, Parquet: context, question, answers {text, answer_start}). A context may be the turns of a conversation, [{speaker,
+ * text}]: an answer then says its turn too, and answer_start is inside it.
  */
 import { extname } from 'node:path';
 import * as z from 'zod';
 import { VeneerError } from '../../functions/error.ts';
+import { joinTurns } from '../../functions/tasks/dialogue.ts';
 import type { Dataset, QuestionExample, Skipped, Split } from './dataset.ts';
 import { type Reader, readDataset, readEvaluationSplit, readText } from './files.ts';
 import { parseJson } from './json.ts';
 import { readTable } from './read-table.ts';
 import { arrayTable, type Table } from './table.ts';
 
+const Placed = z.object({
+  text: z.string(),
+  answer_start: z.number().int(),
+  turn: z.number().int().optional(),
+});
+const Context = z.union([
+  z.string(),
+  z.array(z.object({ speaker: z.string().min(1), text: z.string() })).min(1),
+]);
 const Question = z.object({
   id: z.union([z.string(), z.number()]).transform(String),
   question: z.string(),
-  answers: z.array(z.object({ text: z.string(), answer_start: z.number().int() })).optional(),
+  answers: z.array(Placed).optional(),
   is_impossible: z.boolean().optional(),
 });
 /** Answers as columns, or one by one. */
 const Answers = z.union([
   z
-    .object({ text: z.array(z.string()), answer_start: z.array(z.number().int()) })
+    .object({
+      text: z.array(z.string()),
+      answer_start: z.array(z.number().int()),
+      turn: z.array(z.number().int()).optional(),
+    })
     .refine(
-      ({ text, answer_start }) => text.length === answer_start.length,
-      'text and answer_start differ in length',
+      ({ text, answer_start, turn = text }) =>
+        text.length === answer_start.length && text.length === turn.length,
+      'text, answer_start and turn differ in length',
     )
-    .transform(({ text, answer_start }) =>
-      text.map((each, i) => ({ text: each, answer_start: answer_start[i]! })),
+    .transform(({ text, answer_start, turn }) =>
+      text.map((each, i) => ({ text: each, answer_start: answer_start[i]!, turn: turn?.[i] })),
     ),
   Question.shape.answers.unwrap(),
 ]);
-const FlatQuestion = Question.extend({ context: z.string(), answers: Answers.optional() }).transform(
+const FlatQuestion = Question.extend({ context: Context, answers: Answers.optional() }).transform(
   ({ context, ...qa }) => ({ context, qa }),
 );
-const Paragraph = z.object({ context: z.string(), qas: z.array(Question) });
+const Paragraph = z.object({ context: Context, qas: z.array(Question) });
 const Document = z.object({ data: z.array(z.object({ paragraphs: z.array(Paragraph) })) });
 
 export async function readQuestions(path: string): Promise<Dataset<QuestionExample>> {
@@ -49,7 +65,7 @@ const reader: Reader<QuestionExample> = { extensions: ['json', 'jsonl', 'parquet
 
 /** A question with the text it is asked of, not yet checked. */
 interface Asked {
-  context: string;
+  context: z.infer<typeof Context>;
   qa: z.infer<typeof Question>;
   where: string;
 }
@@ -108,7 +124,9 @@ function checked(asked: readonly Asked[]): Pick<Split<QuestionExample>, 'example
   const empty: Skipped = { reason: 'the question or its context is empty', count: 0, where: [] };
   const dropped: Skipped = { reason: 'no answer of the question is where it says', count: 0, where: [] };
   const offsets = new Map<string, (codePoint: number) => number>();
-  for (const { context, qa, where } of asked) {
+  for (const { context: given, qa, where } of asked) {
+    const turns = typeof given === 'string' ? undefined : given;
+    const { context, places } = typeof given === 'string' ? { context: given } : joinTurns(given);
     const offset = offsets.get(context) ?? offsetsIn(context);
     offsets.set(context, offset);
     if (qa.answers === undefined && qa.is_impossible !== true)
@@ -121,12 +139,31 @@ function checked(asked: readonly Asked[]): Pick<Split<QuestionExample>, 'example
       continue;
     }
     const stated = qa.is_impossible === true ? [] : (qa.answers ?? []);
+    if (turns && stated.some(({ turn }) => turn === undefined))
+      throw new VeneerError('invalid_data', `${where}.answers: turn is missing: the context is turns`);
     const answers = stated
-      .map(({ text, answer_start }) => ({ text, start: offset(answer_start) }))
-      .filter(({ text, start }) => text.trim() !== '' && start >= 0 && context.startsWith(text, start));
+      .map(({ text, answer_start, turn }) => {
+        if (!turns) return { text, start: offset(answer_start), within: context.length };
+        const place = places?.[turn!];
+        const start = place ? offsetsIn(turns[turn!]!.text)(answer_start) : -1;
+        return { text, start: start < 0 ? -1 : place!.start + start, within: place?.end ?? 0 };
+      })
+      .filter(
+        ({ text, start, within }) =>
+          text.trim() !== '' &&
+          start >= 0 &&
+          start + text.length <= within &&
+          context.startsWith(text, start),
+      )
+      .map(({ text, start }) => ({ text, start }));
     for (let i = answers.length; i < stated.length; i++) count(misplaced, where);
     if (stated.length > 0 && answers.length === 0) count(dropped, where);
-    else examples.push({ id: qa.id, question: qa.question, context, answers, where });
+    else
+      examples.push({
+        ...{ id: qa.id, question: qa.question, context },
+        ...(turns ? { turns } : {}),
+        ...{ answers, where },
+      });
   }
   return { examples, skipped: [empty, misplaced, dropped].filter(({ count }) => count > 0) };
 }

@@ -27,7 +27,7 @@ export const questionAnswering: TrainingTask<
   readSplit: path => readQuestionsSplit(path),
   known: () => ({ labels: ['start', 'end'] }),
   checkKnown: () => {},
-  input: ({ question, context }) => ({ question, context }),
+  input: ({ question, context, turns }) => ({ question, context: turns ?? context }),
   options: ({ unanswerable }) => ({ topK: 1, maxAnswerTokens: 30, allowNone: unanswerable }),
   targets: ({ answers: [answer] }, { windows, encoding: { starts, ends } }) => {
     const begin = answer ? answer.start : -1;

@@ -1,6 +1,7 @@
 /** Extractive question answering over HTTP. */
 import { z } from '@hono/zod-openapi';
 import { VeneerError } from '../../error.ts';
+import { joinTurns, type Turn } from '../../tasks/dialogue.ts';
 import { pipelineAnswers } from '../../tasks/pipeline-answers.ts';
 import { type Answer, type QuestionInput, questionAnswering } from '../../tasks/question-answering.ts';
 import { type OffsetEncoding, offsetsIn } from '../offsets.ts';
@@ -14,20 +15,25 @@ const AnswerShown = z.object({
   score: z.number(),
   start: z.int(),
   end: z.int().openapi({ description: 'One past its last character.' }),
+  turn: z.int().optional().openapi({
+    description: 'Where the context is turns: which one answers, from 0; start and end are inside its text.',
+  }),
 });
 
 const Output = z.object({ answers: z.array(AnswerShown).openapi({ description: 'Best first.' }) });
 
-function shown(answers: readonly Answer[], context: string, encoding: OffsetEncoding) {
-  const offset = offsetsIn(context, encoding);
-  return answers.map(({ answer, score, start, end }) => ({
-    answer,
-    score,
-    start: offset(start),
-    end: offset(end),
-  }));
+function shown(answers: readonly Answer[], context: QuestionInput['context'], encoding: OffsetEncoding) {
+  const whole = typeof context === 'string' ? offsetsIn(context, encoding) : undefined;
+  return answers.map(({ answer, score, start, end, turn }) => {
+    // Turns, and no answer: both offsets are 0.
+    const text = turn === undefined ? '' : (context[turn] as Turn).text;
+    const offset = whole ?? offsetsIn(text, encoding);
+    const place = { start: offset(start), end: offset(end) };
+    return { answer, score, ...place, ...(turn === undefined ? {} : { turn }) };
+  });
 }
 
+const maxTurns = 1000;
 const none = { answer: '', score: 0, start: 0, end: 0 };
 /** What transformers takes where only `max_seq_len` is given: half of it, at most this. */
 const largestStride = 128;
@@ -92,11 +98,20 @@ const questionPipeline = pipeline({
 
 export function questionAnsweringForm(limits: Limits) {
   const text = z.string().max(limits.maxTextLength);
+  const turns = z
+    .array(z.strictObject({ speaker: z.string().min(1).max(100), text }))
+    .min(1)
+    .max(maxTurns)
+    .refine(given => joinTurns(given).context.length <= limits.maxTextLength, {
+      error: `too long: over ${limits.maxTextLength} characters with the speakers' marks`,
+    })
+    .openapi({ description: 'A conversation, in its order. An answer is inside one turn.' });
+  const context = z.union([text, turns], { error: 'expected a text, or an array of {speaker, text}' });
   return taskForm({
     task: questionAnswering,
     component: 'QuestionAnswering',
     limits,
-    input: z.strictObject({ question: text, context: text }),
+    input: z.strictObject({ question: text, context }),
     expected: '{question, context}',
     parameters: z.strictObject({
       top_k: parameter.top_k.optional().openapi({ description: 'Answers at most. Left out: 1.' }),

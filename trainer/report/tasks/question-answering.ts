@@ -1,8 +1,15 @@
 /** Findings of question answering: whether an answer was given where there is one, and answers that miss the accepted ones. */
+import { joinTurns } from '../../../functions/tasks/dialogue.ts';
 import type { Answer } from '../../../functions/tasks/question-answering.ts';
 import type { QuestionExample } from '../../data/dataset.ts';
 import { scoreQuestion } from '../../metrics/squad.ts';
 import { type Findings, type Mistake, worstOf } from '../findings.ts';
+
+/** The context of a report is joined turns. */
+function placeInContext({ turns }: QuestionExample, { start, end, turn }: Answer) {
+  const from = turns && turn !== undefined ? joinTurns(turns).places[turn]!.start : 0;
+  return { start: from + start, end: from + end };
+}
 
 const answerable = (answer: string) => (answer === '' ? 'no answer' : 'answer');
 
@@ -11,7 +18,7 @@ export function questionFindings(
   outputs: readonly Answer[][],
 ): Findings {
   const answers = examples.map((example, i) => {
-    const given = outputs[i]![0] ?? { answer: '', score: 0, start: 0, end: 0 };
+    const given: Answer = outputs[i]![0] ?? { answer: '', score: 0, start: 0, end: 0 };
     const gold = example.answers.map(({ text }) => text);
     return { example, given, gold, score: scoreQuestion({ gold, predicted: given.answer }) };
   });
@@ -56,7 +63,7 @@ export function questionFindings(
                   end: start + text.length,
                   kind: 'expected' as const,
                 })),
-                { start: given.start, end: given.end, kind: 'predicted' as const },
+                { ...placeInContext(example, given), kind: 'predicted' as const },
               ],
             },
           ],
