@@ -66,6 +66,16 @@ describe('--replay', () => {
     expect(labels).toEqual(['parcel', 'praise', 'refund', 'color', 'home', 'work']);
   });
 
+  test('0 neither keeps nor replays, and an earlier buffer in the directory goes', async () => {
+    const args = ['--from', 'first', '--out', 'none', '--epochs', '1', ...exact];
+    resultOf(await workspace.train('second.csv', ...args, '--replay', '2'));
+    await expect(bufferOf('none')).resolves.toHaveLength(5);
+    const ran = await workspace.train('second.csv', ...args, '--replay', '0');
+    resultOf(ran);
+    expect(ran.stderr).toContain('5 examples in 5 windows, 6 labels');
+    await expect(bufferOf('none')).rejects.toThrow('ENOENT');
+  });
+
   test('examples of the same data are not replayed beside it', async () => {
     const args = ['--from', 'first', '--replay', '1', '--epochs', '1', ...exact];
     const ran = await workspace.train('topics.csv', '--out', 'same', ...args);

@@ -10,7 +10,7 @@ export function continualOptions(command: Command): Command {
   return command
     .option(
       '--replay <n>',
-      'keep n examples in the run, of each class alike, and train on those that --from kept (0: keep none)',
+      'keep n examples in the run, of each class alike, and train on those that --from kept (0: neither, and forget)',
       whole(0, 1_000_000),
     )
     .option(

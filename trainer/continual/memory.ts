@@ -36,7 +36,8 @@ export async function replayOf(
 ): Promise<Replay> {
   const { replay, from, seed, task } = options;
   const train = given as Split<Example>;
-  if (replay === undefined) return { train, kept: undefined, digests: {} };
+  // 0 is as without, but that labels of before may be without an example.
+  if (!replay) return { train, kept: undefined, digests: {} };
   const read = from?.directory === undefined ? undefined : await readReplay(from.directory, task);
   if (from && !read) log(`warning: --from ${from.name} has no ${replayFile}: nothing is replayed`);
   // Of this very data the run has all.
