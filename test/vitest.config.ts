@@ -15,6 +15,8 @@ export default defineConfig({
     root: new URL('..', import.meta.url).pathname,
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup.ts'],
+    // As many as there are cores: most of the time goes into child processes and the engine's threads.
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 120_000,
     env: { AWS_EC2_METADATA_DISABLED: 'true' },

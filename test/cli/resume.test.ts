@@ -106,7 +106,7 @@ test.each([
     );
     expect(JSON.parse(ran.stdout).error.code).toBe(name);
     expect(readdirSync(workspace.path(signal))).not.toContain('manifest.json');
-    const resumed = await train(signal, '--resume');
+    const resumed = await train(signal, '--resume', '--store', 'file:.veneer');
     resultOf(resumed);
     expect(resumed.stderr).toContain(`resumed after step ${stopped}\n`);
     expect(await bytesOf(signal)).toEqual(await bytesOf('whole'));

@@ -255,7 +255,9 @@ export async function resolveOptions(
   log: (line: string) => void,
 ): Promise<TrainOptions & { logDir?: string }> {
   const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...told } = flags;
-  const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...rest } = told;
+  const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...trained } = told;
+  // What only says where things are and how they are shown is no part of a run.
+  const { store: _store, json: _json, tenant: _tenant, ...rest } = trained;
   checkRDrop(flags);
   checkPrecision(flags);
   const { from, ...resolved } = await resolveMethod(store, flags, log);
