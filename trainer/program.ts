@@ -13,6 +13,7 @@ import { reportCommand } from './commands/report.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
+import { setupGpuCommand } from './commands/setup-gpu.ts';
 import { shadowCommand } from './commands/shadow.ts';
 import { trainCommand } from './commands/train.ts';
 import { usageCommand } from './commands/usage.ts';
@@ -33,6 +34,7 @@ const commands = [
   reportCommand,
   compareCommand,
   serveCommand,
+  setupGpuCommand,
 ];
 
 /** Runs one command line. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */
