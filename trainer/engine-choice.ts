@@ -36,8 +36,8 @@ export interface EngineWishes {
   threads: number;
 }
 
-/** What the tfjs engine alone computes products in. */
-const productPrecisions = ['bf16'];
+/** What the onnx engine does not compute products in; fp16 no engine does. */
+export const productPrecisions = ['bf16', 'fp16'];
 /** A driver that runs CUDA 12. https://docs.nvidia.com/deploy/cuda-compatibility/ */
 const oldestDriver = 525;
 
@@ -67,7 +67,7 @@ function onnxEngineOf(
   if (productPrecisions.includes(precision))
     throw new VeneerError(
       'usage',
-      `--precision ${precision} is computed by the tfjs engine only: say --engine tfjs, or use fp32, int8, int4`,
+      `--precision ${precision} is not computed by the onnx engine: use fp32, int8, int4, or bf16 with --engine tfjs`,
     );
   if (device === 'cuda' && !machine.hasCudaProvider())
     throw new VeneerError(
@@ -89,10 +89,11 @@ async function tfjsEngineOf(
       '--device goes with --engine onnx; the tfjs engine takes the GPU there is',
     );
   if (devices > 1) throw new VeneerError('usage', '--devices goes with --engine onnx: tfjs is one process');
+  if (precision === 'fp16')
+    throw new VeneerError('usage', '--precision fp16 is not computed by the tfjs engine: use bf16');
   const products: ProductPrecision = precision === 'bf16' ? 'bf16' : 'fp32';
   const packages = machine.tfjsPackages();
-  const gpus = await machine.cudaDevices();
-  const [gpu] = gpus;
+  const [gpu] = await machine.cudaDevices();
   const forGpu = packages.find(({ name }) => name === packageOf.gpu);
   const forCpu = packages.find(({ name }) => name === packageOf.cpu);
   if (gpu && forGpu) {

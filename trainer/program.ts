@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { VeneerError } from '../functions/error.ts';
 import { adaptersCommand } from './commands/adapters.ts';
 import { compareCommand } from './commands/compare.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -35,6 +36,7 @@ const commands = [
   compareCommand,
   serveCommand,
   setupGpuCommand,
+  doctorCommand,
 ];
 
 /** Runs one command line. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */

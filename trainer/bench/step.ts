@@ -29,6 +29,8 @@ export interface StepBench {
   engine?: 'onnx' | 'tfjs';
   /** Of products, by the tfjs engine. */
   products?: ProductPrecision;
+  /** Where the peer computes. */
+  device?: 'cpu' | 'cuda';
 }
 
 const bench: StepBench = JSON.parse(process.argv[2]!);

@@ -8,7 +8,13 @@ import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
 import type { ContinualOptions } from '../continual/options.ts';
 import type { Ratios } from '../data/holdout.ts';
-import { chooseEngine, type EngineName, engineNames, thisMachine } from '../engine-choice.ts';
+import {
+  chooseEngine,
+  type EngineName,
+  engineNames,
+  productPrecisions,
+  thisMachine,
+} from '../engine-choice.ts';
 import type { Engine } from '../engines/engine.ts';
 import { methodNames, methodOf, methods, specOf } from '../methods/methods.ts';
 import { type ScheduleName, scheduleNames } from '../schedule.ts';
@@ -205,7 +211,7 @@ export function trainFlags(command: Command): Command {
         '--precision <p>',
         'what the frozen base is computed with: int8 as it is served, int4 to save memory; bf16 for the products of the tfjs engine',
       )
-        .choices([...trainingPrecisions, 'bf16'])
+        .choices([...trainingPrecisions, ...productPrecisions])
         .default(d.precision),
     )
     .addOption(
