@@ -18,6 +18,12 @@ const ours = fileURLToPath(new URL('./bench/step.js', import.meta.url));
 const length = 128;
 const bars = { cpuTime: 1.8, cpuMemory: 2.5, gpuTime: 1.5 };
 
+/** Names in the store, and what is pulled where they are not there. */
+const bases = [
+  ['minilm-l6', 'minilm-l6'],
+  ['mpnet-base', 'sentence-transformers/all-mpnet-base-v2'],
+] as const;
+
 type Row = Record<string, string | number>;
 
 const stepOf = (bench: StepBench) => startMeasured(process.execPath, [ours, JSON.stringify(bench)]);
@@ -54,9 +60,9 @@ async function benchCuda(device: string): Promise<Row[]> {
   if (!python) console.log('PyTorch is skipped: VENEER_BENCH_PYTHON names no Python with torch and peft');
   const store = await openStore(process.env.VENEER_STORE || 'file:.veneer');
   const rows: Row[] = [];
-  for (const name of ['minilm-l6', 'mpnet-base']) {
+  for (const [name, wanted] of bases) {
     const manifest = await readBase(store, name).catch(async () => {
-      await pullBase(store, { wanted: name, force: false, probe: false }, console.log);
+      await pullBase(store, { wanted, name, force: false, probe: false }, console.log);
       return readBase(store, name);
     });
     for (const batch of [32, 128])

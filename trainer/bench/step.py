@@ -20,7 +20,7 @@ names = {"q": r"attention\.self\.query", "k": r"attention\.self\.key", "v": r"at
 model = BertModel(BertConfig(
     vocab_size=c["vocabularySize"], hidden_size=c["hiddenSize"], num_hidden_layers=c["layers"],
     num_attention_heads=c["heads"], intermediate_size=c["intermediateSize"],
-    max_position_embeddings=c["maxPositions"], type_vocab_size=c["tokenTypes"],
+    max_position_embeddings=c["maxPositions"], type_vocab_size=max(1, c["tokenTypes"]),
     layer_norm_eps=c["layerNormEpsilon"], hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     attn_implementation="sdpa"), add_pooling_layer=False)
 targets = r".*\.(" + "|".join(names[m] for m in bench["modules"]) + r")"
