@@ -1,5 +1,6 @@
 /** Where an engine's program runs outside the caller's thread, in a worker thread or a process, and how one talks with it. */
 import { fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { EngineDied, type HostTensor } from './engine.ts';
@@ -28,15 +29,25 @@ export function threadHost(workerUrl: URL): Host {
   };
 }
 
-/** @param env Besides the caller's own variables. */
-export function processHost(workerUrl: URL, env: Record<string, string> = {}): Host {
+export interface ProcessOptions {
+  /** Besides the caller's own variables. */
+  env?: Record<string, string>;
+  /** Lines on standard error that are of no use to anybody. */
+  chatter?: RegExp;
+}
+
+export function processHost(workerUrl: URL, { env = {}, chatter }: ProcessOptions = {}): Host {
   const child = fork(fileURLToPath(workerUrl), {
     serialization: 'advanced',
     execArgv: [],
     env: { ...process.env, ...env },
     // Stdout is the command's own, for its result.
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', chatter ? 'pipe' : 'inherit', 'ipc'],
   });
+  if (chatter)
+    createInterface({ input: child.stderr! }).on('line', line => {
+      if (!chatter.test(line)) process.stderr.write(`${line}\n`);
+    });
   return {
     // A dead process is told by its exit alone.
     send: message => child.send(message as object, () => {}),

@@ -25,6 +25,9 @@ export interface TfjsProcessOptions {
 /** Share of free memory that tensors may take: the rest is for workspaces, temporaries and fragments. */
 const usableShare = 0.8;
 
+/** Before TensorFlow has read its log level it logs what it likes. */
+const chatter = /^WARNING: All log messages before absl|^[IW]\d{4} |^\d{4}-\d\d-\d\d .*: [IW] /;
+
 const workerUrl = packageFile('dist/trainer/engines/tfjs-worker.js');
 
 function environment({ threads }: TfjsProcessOptions): Record<string, string> {
@@ -41,7 +44,12 @@ function environment({ threads }: TfjsProcessOptions): Record<string, string> {
 }
 
 async function compile({ outputs, weights }: ProgramSource, options: TfjsProcessOptions): Promise<Program> {
-  const { package: found, precision, freeBytes, openHost = env => processHost(workerUrl, env) } = options;
+  const {
+    package: found,
+    precision,
+    freeBytes,
+    openHost = env => processHost(workerUrl, { env, chatter }),
+  } = options;
   const plan = planOf(outputs);
   const host = openHost(environment(options));
   const ask = conversationWith(host, 'TensorFlow');
