@@ -32,7 +32,7 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
     /^(functions\/engine\/session|trainer\/engines\/onnx-worker|trainer\/bench(\/.+)?)\.ts$/,
   ],
   ['the AWS SDK: the S3 store', /^@(aws-sdk|smithy)\//, /^functions\/store\/s3(-error)?\.ts$/],
-  ['TensorFlow.js: its engine', /^@tensorflow\//, /^trainer\/engines\/tfjs\.ts$/],
+  ['TensorFlow.js: the file that loads it', /^@tensorflow\//, /^trainer\/engines\/tensorflow\.ts$/],
   [
     'protobufjs: the schemas of ONNX and of TensorBoard events',
     /^protobufjs/,

@@ -1,5 +1,6 @@
 /** Entry of `npm run bench -- <name>`. */
 import { benchCold } from './bench/cold.ts';
+import { benchGpu } from './bench/gpu.ts';
 import { benchHttp } from './bench/http.ts';
 import { benchHttpStub } from './bench/http-stub.ts';
 import { benchServe } from './bench/serve.ts';
@@ -12,6 +13,7 @@ const benches: Record<string, () => Promise<void>> = {
   cold: benchCold,
   tenants: benchTenants,
   http: () => (process.argv.includes('--stub') ? benchHttpStub() : benchHttp()),
+  gpu: benchGpu,
 };
 
 const name = process.argv[2] ?? '';

@@ -13,6 +13,7 @@ const entries = [
   'trainer/bench/sessions-run.ts',
   'trainer/bench/transformers-js.ts',
   'trainer/engines/onnx-worker.ts',
+  'trainer/engines/tfjs-worker.ts',
   'functions/server.ts',
   'functions/client.ts',
   'functions/engine/worker.ts',

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { VeneerError } from '../functions/error.ts';
 import { adaptersCommand } from './commands/adapters.ts';
 import { compareCommand } from './commands/compare.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { keysCommand } from './commands/keys.ts';
@@ -13,6 +14,7 @@ import { reportCommand } from './commands/report.ts';
 import { rollbackCommand } from './commands/rollback.ts';
 import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
+import { setupGpuCommand } from './commands/setup-gpu.ts';
 import { shadowCommand } from './commands/shadow.ts';
 import { trainCommand } from './commands/train.ts';
 import { usageCommand } from './commands/usage.ts';
@@ -33,6 +35,8 @@ const commands = [
   reportCommand,
   compareCommand,
   serveCommand,
+  setupGpuCommand,
+  doctorCommand,
 ];
 
 /** Runs one command line. Returns the exit code: 0 ok, 1 failed, 2 wrong usage. */

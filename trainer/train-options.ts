@@ -40,6 +40,8 @@ export interface TrainOptions extends Omit<FitOptions, 'microBatches'>, Continua
   threads: number;
   /** Workers that share the batches of a step. */
   devices: number;
+  /** Cut batches that do not fit into the device's memory, instead of stopping. */
+  autoBatch: boolean;
   /** Go on from the checkpoint in `out`, where there is one. */
   resume: boolean;
   cacheDir: string;
@@ -48,7 +50,7 @@ export interface TrainOptions extends Omit<FitOptions, 'microBatches'>, Continua
 /** What decides the result, by name: all options but where things are and how fast it goes. */
 export function decidingOptions(options: TrainOptions): Record<string, unknown> {
   const { data: _, evalData: _e, out: _o, cacheDir: _c, from, augment, ...told } = options;
-  const { threads: _t, devices: _d, saveSteps: _s, resume: _r, ...deciding } = told;
+  const { threads: _t, devices: _d, autoBatch: _a, saveSteps: _s, resume: _r, ...deciding } = told;
   return {
     ...deciding,
     ...(from ? { from: from.digest } : {}),

@@ -11,8 +11,9 @@ import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
 import type { Store } from '../functions/store/store.ts';
 import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
+import { fitInMemory } from './auto-batch.ts';
 import { checkAgreement } from './base/agreement.ts';
-import { openFrozenBase } from './base/frozen-base.ts';
+import { openFrozenBase, roundsBase } from './base/frozen-base.ts';
 import { microBatchesOf, type TrainingRow } from './batches.ts';
 import type { RunIdentity } from './checkpoint.ts';
 import { openMemory, replayOf } from './continual/memory.ts';
@@ -23,7 +24,7 @@ import { closeDevices, openDevices } from './devices.ts';
 import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
-import { fit, type StepReport } from './fit.ts';
+import type { FitArguments, StepReport } from './fit.ts';
 import { freshState } from './fit-state.ts';
 import { headSpec } from './head-spec.ts';
 import type { Pooler } from './heads.ts';
@@ -132,13 +133,13 @@ async function trainOn(
   const { method, dropout, rDrop, precision, cacheDir } = options;
   const exact = await openFrozenBase({ store, manifest, precision: 'fp32', cacheDir });
   const { weights } = exact;
-  if (precision !== 'fp32') checkRounded(method, precision);
+  if (roundsBase(precision)) checkRounded(method, precision);
   const frozen = await openFrozenBase({ store, manifest, precision, cacheDir });
   const isScratch = 'fromScratch' in method && method.fromScratch;
   const pooler = isScratch ? undefined : await poolerOf(config.family, weights);
   const plain = { config, method, head, frozen: frozen.seams, ...(pooler ? { pooler } : {}) };
   const step = buildStep({ ...plain, dropout, rDrop });
-  if (precision !== 'fp32') {
+  if (roundsBase(precision)) {
     const agreement = await checkAgreement({
       engine,
       base: manifest,
@@ -190,7 +191,7 @@ async function trainOn(
   });
   const stepMs: number[] = [];
   try {
-    await fit({
+    const fitArguments: FitArguments = {
       ...{ programs, step, state, config, head, rows, options: fitOptions, signal },
       penalties: memory.penalties,
       onStep: stepReport => {
@@ -211,7 +212,8 @@ async function trainOn(
           }
         : {}),
       save: saved => saveCheckpoint(options.out, step.layout, { state: saved, run }),
-    });
+    };
+    await fitInMemory(fitArguments, { autoBatch: options.autoBatch, log: observer.log });
   } finally {
     stepLog.close();
     await closeDevices(programs);

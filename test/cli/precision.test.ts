@@ -43,9 +43,9 @@ test('int8 is what an int8 base is served in, so another base is refused', async
   resultOf(await workspace.train('topics.csv', '--base', 'exact', '--precision', 'int4', '--json'));
 });
 
-test.each(['bf16', 'fp16'])('%s waits for an engine on a GPU', async precision => {
+test.each(['bf16', 'fp16'])('%s is refused by the onnx engine', async precision => {
   expect(refusalOf(await workspace.train('topics.csv', '--precision', precision), 2)).toContain(
-    'is computed on GPUs only, and this engine runs on the CPU: use fp32, int8, int4',
+    `--precision ${precision} is not computed by the onnx engine: use fp32, int8, int4, or bf16 with --engine tfjs`,
   );
 });
 

@@ -11,7 +11,7 @@ import { cosine } from './cosine.ts';
 import type { FrozenBase, TrainingPrecision } from './frozen-base.ts';
 
 /** Least mean cosine of pooled hidden states to float32's. A base served in int8 has 0.998; four bits have 0.97. */
-const leastCosine: Record<TrainingPrecision, number> = { fp32: 1, int8: 0.98, int4: 0.85 };
+const leastCosine: Record<TrainingPrecision, number> = { fp32: 1, bf16: 1, int8: 0.98, int4: 0.85 };
 const sampleRows = 16;
 
 interface AgreementArguments {

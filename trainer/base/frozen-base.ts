@@ -20,7 +20,12 @@ import { servedLinear } from './served-linear.ts';
 import { storedWeights } from './stored-weights.ts';
 
 export const trainingPrecisions = ['fp32', 'int8', 'int4'] as const;
-export type TrainingPrecision = (typeof trainingPrecisions)[number];
+/** `bf16` is about products alone, which the engine computes: the base is that of `fp32`. */
+export type TrainingPrecision = (typeof trainingPrecisions)[number] | 'bf16';
+
+export function roundsBase(precision: TrainingPrecision): boolean {
+  return precision === 'int8' || precision === 'int4';
+}
 
 export interface FrozenBase {
   weights: WeightsFile;
@@ -43,7 +48,7 @@ export async function openFrozenBase({
 }: FrozenBaseOptions): Promise<FrozenBase> {
   const { name, config } = manifest;
   const exact = await baseFile(store, name, manifest.trainingWeights, cacheDir);
-  if (precision === 'fp32') return { weights: await readWeightsFile(exact), seams: frozenSeams(config) };
+  if (!roundsBase(precision)) return { weights: await readWeightsFile(exact), seams: frozenSeams(config) };
   if (precision === 'int4')
     return {
       weights: await readWeightsFile(await fourBitFile(manifest, exact, cacheDir)),

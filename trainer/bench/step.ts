@@ -5,7 +5,9 @@ import { openStore } from '../../functions/store/open.ts';
 import { openFrozenBase, type TrainingPrecision } from '../base/frozen-base.ts';
 import { stepInputs, type TrainingRow } from '../batches.ts';
 import { cacheDir } from '../commands/command.ts';
+import { openTfjsEngine } from '../engine-choice.ts';
 import { onnxEngine } from '../engines/onnx.ts';
+import type { ProductPrecision } from '../engines/tfjs.ts';
 import type { HeadSpec } from '../heads.ts';
 import { adamW, adamWState, clipNorm } from '../optimizer.ts';
 import { initialValues, views } from '../parameters.ts';
@@ -23,6 +25,12 @@ export interface StepBench {
   length: number;
   labels: number;
   threads: number;
+  /** onnx where left out. */
+  engine?: 'onnx' | 'tfjs';
+  /** Of products, by the tfjs engine. */
+  products?: ProductPrecision;
+  /** Where the peer computes. */
+  device?: 'cpu' | 'cuda';
 }
 
 const bench: StepBench = JSON.parse(process.argv[2]!);
@@ -43,7 +51,11 @@ const manifest = await readBase(store, bench.base);
 const { precision } = bench;
 const { weights, seams: frozen } = await openFrozenBase({ store, manifest, precision, cacheDir });
 const { layout, outputs } = buildStep({ config, method, frozen, head });
-const program = await onnxEngine({ threads: bench.threads }).compile({ outputs, weights });
+const engine =
+  bench.engine === 'tfjs'
+    ? await openTfjsEngine({ precision: bench.products ?? 'fp32', threads: bench.threads, cacheDir })
+    : onnxEngine({ threads: bench.threads });
+const program = await engine.compile({ outputs, weights });
 const values = initialValues(layout, { seed: 1, stream: 0 });
 const parts = views(layout, values);
 const state = adamWState(layout.size);

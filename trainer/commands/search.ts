@@ -103,7 +103,8 @@ async function runSearch({ command, store, flags, space, output }: Searching): P
         run: async ({ trial, settings, ...job }) => {
           const own = await optionsOf(settings, trialName(trial));
           const mainMetric = task.mainMetric(data.problem ?? 'single-label');
-          return runTrainingTrial({ store, engine: engineOf(own), base, options: own, mainMetric }, job);
+          const engine = await engineOf(own, () => {});
+          return runTrainingTrial({ store, engine, base, options: own, mainMetric }, job);
         },
       });
       return ranked(trials);

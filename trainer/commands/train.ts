@@ -8,8 +8,14 @@ import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
 import type { ContinualOptions } from '../continual/options.ts';
 import type { Ratios } from '../data/holdout.ts';
+import {
+  chooseEngine,
+  type EngineName,
+  engineNames,
+  productPrecisions,
+  thisMachine,
+} from '../engine-choice.ts';
 import type { Engine } from '../engines/engine.ts';
-import { onnxEngine } from '../engines/onnx.ts';
 import { methodNames, methodOf, methods, specOf } from '../methods/methods.ts';
 import { type ScheduleName, scheduleNames } from '../schedule.ts';
 import { type TrainResult, train } from '../train.ts';
@@ -54,6 +60,9 @@ export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, Aug
   attentionDropout: number;
   rDrop: number;
   devices: number;
+  engine?: EngineName;
+  device?: 'cpu' | 'cuda';
+  autoBatch: boolean;
   resume: boolean;
   maxLength?: number;
   stride?: number;
@@ -67,10 +76,16 @@ export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, Aug
   logDir?: string;
 }
 
+interface ShownOptions {
+  logDir?: string;
+  engine?: EngineName | undefined;
+  device?: 'cpu' | 'cuda' | undefined;
+}
+
 /** Trains with progress shown, and curves in `logDir`; used by the command and by quickstart. */
 export async function trainWithProgress(
   store: Store,
-  { logDir, ...options }: TrainOptions & { logDir?: string },
+  { logDir, engine: name, device, ...options }: TrainOptions & ShownOptions,
   log: (line: string) => void,
 ): Promise<TrainResult> {
   const progress = progressOf(log);
@@ -80,7 +95,8 @@ export async function trainWithProgress(
   const scalars = logDir === undefined ? undefined : openScalarLog(logDir, progress.log);
   let rate = 0;
   try {
-    return await train(store, engineOf(options), options, {
+    const engine = await engineOf({ ...options, engine: name, device }, progress.log);
+    return await train(store, engine, options, {
       log: progress.log,
       signal,
       onStep: ({ step, steps, epoch, loss, learningRate, gradientNorm, tokens, milliseconds }) => {
@@ -108,11 +124,9 @@ export async function trainWithProgress(
   }
 }
 
-/** Several devices are processes, so that one may be lost; they share the threads. */
-export function engineOf({ threads, devices }: TrainOptions): Engine {
-  return devices === 1
-    ? onnxEngine({ threads })
-    : onnxEngine({ threads: Math.max(1, Math.floor(threads / devices)), host: 'process' });
+/** The engine that the flags name, or that fits this machine. */
+export function engineOf(options: TrainOptions & ShownOptions, log: (line: string) => void): Promise<Engine> {
+  return chooseEngine(options, thisMachine(options.cacheDir), log);
 }
 
 export const trainDefaults = {
@@ -128,6 +142,7 @@ export const trainDefaults = {
   dropout: { hidden: 0, attention: 0 },
   rDrop: 0,
   devices: 1,
+  autoBatch: false,
   resume: false,
   labelSmoothing: 0,
   seed: 1,
@@ -138,17 +153,6 @@ export const trainDefaults = {
   columns: {},
   cacheDir,
 } as const;
-
-/** What only an engine on a GPU computes with. */
-const devicePrecisions = ['bf16', 'fp16'];
-
-function checkPrecision({ precision }: TrainFlags): void {
-  if (devicePrecisions.includes(precision))
-    throw new VeneerError(
-      'usage',
-      `--precision ${precision} is computed on GPUs only, and this engine runs on the CPU: use ${trainingPrecisions.join(', ')}`,
-    );
-}
 
 function checkRDrop({ rDrop, task, dropout, attentionDropout }: TrainFlags): void {
   if (rDrop === 0) return;
@@ -205,9 +209,9 @@ export function trainFlags(command: Command): Command {
     .addOption(
       new Option(
         '--precision <p>',
-        'what the frozen base is computed with: int8 as it is served, int4 to save memory',
+        'what the frozen base is computed with: int8 as it is served, int4 to save memory; bf16 for the products of the tfjs engine',
       )
-        .choices([...trainingPrecisions, ...devicePrecisions])
+        .choices([...trainingPrecisions, ...productPrecisions])
         .default(d.precision),
     )
     .addOption(
@@ -224,6 +228,14 @@ export function trainFlags(command: Command): Command {
     .option('--resume', 'go on from the checkpoint in --out, where there is one', false)
     .option('--threads <n>', 'threads of one step', whole(1, 256), d.threads)
     .option('--devices <n>', 'worker processes that share the batches of a step', whole(1, 64), d.devices)
+    .addOption(
+      new Option(
+        '--engine <engine>',
+        'what computes the step (default tfjs where a CUDA device and setup-gpu’s package are there, else onnx)',
+      ).choices(engineNames),
+    )
+    .addOption(new Option('--device <device>', 'where the onnx engine runs').choices(['cpu', 'cuda']))
+    .option('--auto-batch', 'halve batches, with accumulation, that the device has no memory for', false)
     .option('--log-dir <directory>', 'write TensorBoard events there')
     .option(
       '--split <ratios>',
@@ -253,13 +265,12 @@ export async function resolveOptions(
   store: Store,
   flags: TrainFlags,
   log: (line: string) => void,
-): Promise<TrainOptions & { logDir?: string }> {
+): Promise<TrainOptions & ShownOptions> {
   const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...told } = flags;
   const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...trained } = told;
   // What only says where things are and how they are shown is no part of a run.
   const { store: _store, json: _json, tenant: _tenant, ...rest } = trained;
   checkRDrop(flags);
-  checkPrecision(flags);
   const { from, ...resolved } = await resolveMethod(store, flags, log);
   const method = continualMethod(flags, { ...resolved, from });
   return {

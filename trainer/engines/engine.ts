@@ -1,6 +1,6 @@
 /**
  * The engine seam of training: runs a graph over host tensors. Implementations: onnx.ts (onnxruntime in a worker thread)
- * and tfjs.ts (TensorFlow.js); both pass test/engines/engine.cases.ts.
+ * and tfjs.ts (TensorFlow.js, hosted by tfjs-process.ts); both pass test/engines/ops.test.ts.
  */
 import type { DType } from '../graph/ops.ts';
 import type { Value } from '../graph/value.ts';
@@ -24,7 +24,8 @@ export interface ProgramSource {
 
 /**
  * A compiled graph. Runs are one at a time: `run` must have settled before the next call.
- * `run` rejects with EngineDied where trying again on a freshly compiled program makes sense.
+ * `run` rejects with EngineDied where trying again on a freshly compiled program makes sense, with EngineOutOfMemory where
+ * fewer rows may fit.
  */
 export interface Program {
   run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
@@ -34,6 +35,21 @@ export interface Program {
 /** Whoever ran the program is gone (killed, out of memory), and its answer with it; compiling again may help. */
 export class EngineDied extends Error {
   override name = 'EngineDied';
+}
+
+/** The device has too little memory for the batch. */
+export class EngineOutOfMemory extends Error {
+  override name = 'EngineOutOfMemory';
+  /** Of the batch. */
+  readonly rows: number;
+  /** The most that would fit, 0 where not one would. */
+  readonly fitting: number;
+
+  constructor({ rows, fitting, cause }: { rows: number; fitting: number; cause?: unknown }) {
+    super(`out of device memory at ${rows} rows`, { cause });
+    this.rows = rows;
+    this.fitting = fitting;
+  }
 }
 
 export interface Engine {

@@ -3,22 +3,23 @@
  * length, so the event loop of the caller stays free for progress and signals.
  */
 import { dirname } from 'node:path';
-import { parentPort } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { HostTensor } from './engine.ts';
+import { serveProgram } from './worker.ts';
 
-/** The first message; every other is the inputs of a run. */
 export interface SessionOptions {
   model: Uint8Array;
   /** File of the external weights; they are found in its folder. */
   weightsPath: string | undefined;
   threads: number;
+  device: 'cpu' | 'cuda';
 }
 
 type Inputs = Record<string, HostTensor>;
 
-function openSession({ model, weightsPath, threads }: SessionOptions): Promise<InferenceSession> {
+function openSession({ model, weightsPath, threads, device }: SessionOptions): Promise<InferenceSession> {
   return InferenceSession.create(model, {
+    executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
@@ -49,24 +50,7 @@ async function runSession(session: InferenceSession, inputs: Inputs): Promise<In
   return outputs;
 }
 
-let session: InferenceSession | undefined;
-
-async function answer(message: SessionOptions | Inputs): Promise<object> {
-  try {
-    if (session) return { outputs: await runSession(session, message as Inputs) };
-    session = await openSession(message as SessionOptions);
-    return { ready: true };
-  } catch (error) {
-    return { error: (error as Error).message };
-  }
-}
-
-if (parentPort) {
-  const port = parentPort;
-  port.on('message', async message => port.postMessage(await answer(message)));
-} else {
-  process.on('message', async message => process.send!(await answer(message as Inputs)));
-  process.on('disconnect', () => process.exit());
-  // Ctrl-C reaches every process of a terminal's group; the trainer finishes its step, for which it needs this one.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
-}
+serveProgram(async (options: SessionOptions) => {
+  const session = await openSession(options);
+  return inputs => runSession(session, inputs);
+});
