@@ -18,17 +18,19 @@ import { onnxEngine } from '../../trainer/engines/onnx.ts';
 import { tfjsEngine } from '../../trainer/engines/tfjs.ts';
 import { findTfjsPackages } from '../../trainer/engines/tfjs-package.ts';
 import { tfjsProcessEngine } from '../../trainer/engines/tfjs-process.ts';
+import type { MethodSpec } from '../../trainer/methods/methods.ts';
 import { bert } from '../../trainer/models/bert.ts';
 import { initialValues, views } from '../../trainer/parameters.ts';
 import { buildStep } from '../../trainer/step.ts';
 import { lossUnits } from '../../trainer/targets.ts';
 import { train } from '../../trainer/train.ts';
+import type { TrainOptions } from '../../trainer/train-options.ts';
 import { readWeightsFile } from '../../trainer/weights.ts';
 import { writeTinyBase } from '../tiny-base.ts';
 
 const onnx = onnxEngine({ threads: 1 });
 const tfjs = tfjsEngine(tf);
-const method = { name: 'lora', rank: 4, alpha: 8, targetModules: ['q', 'v', 'u'] } as const;
+const method: MethodSpec = { name: 'lora', rank: 4, alpha: 8, targetModules: ['q', 'v', 'u'] };
 
 let folder: string;
 let weights: WeightsFile;
@@ -168,11 +170,13 @@ test('a run ends with the same metrics by either engine, and its adapter answers
   await writeFile(data, `text,label\n${lines.join('\n')}\n`);
   const runWith = async (engine: Engine) => {
     const out = join(folder, engine.name);
-    const options = {
+    const options: TrainOptions = {
       ...trainDefaults,
-      ...{ base: 'tiny', task: 'classification', data, evalData: data, out, cacheDir: folder },
-      ...{ epochs: 12, batchSize: 3, learningRate: 0.01, threads: 1, quantization: 'float32' },
-    } as const;
+      task: 'classification',
+      quantization: 'float32',
+      ...{ base: 'tiny', data, evalData: data, out, cacheDir: folder },
+      ...{ epochs: 12, batchSize: 3, learningRate: 0.01, threads: 1 },
+    };
     await train(store, engine, options, { log: () => {}, onStep: () => {}, onEvaluate: () => {} });
     const outputs: unknown[] = [];
     const { metrics } = await evaluateAdapter(
