@@ -264,7 +264,7 @@ describe('train --log-dir', () => {
     const { train, path } = await open();
     const ran = await train('topics.csv', '--log-dir', 'topics.csv', '--out', 'warned', '--json');
     expect(resultOf(ran).steps).toBe(1);
-    expect(ran.stderr.match(/^warning: .*$/gm)).toEqual([
+    expect(ran.stderr.match(/^warning: --log-dir.*$/gm)).toEqual([
       'warning: --log-dir topics.csv: cannot be written (EEXIST): no more events of this run are logged',
     ]);
     expect(readdirSync(path('warned'))).toContain('manifest.json');
