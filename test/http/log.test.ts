@@ -153,7 +153,8 @@ describe('many good and bad requests', () => {
       'my number',
       'bearer',
       'token=',
-      ...keys.map(key => key.split('_')[2] ?? key),
+      // A secret may hold the sign that parts of a key are joined with.
+      ...keys.map(key => key.split('_').slice(2).join('_') || key),
     ])
       expect(all).not.toContain(part.toLowerCase());
     const routes = new Set(logged().map(({ route }) => route));
