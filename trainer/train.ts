@@ -133,13 +133,14 @@ async function trainOn(
   const { method, dropout, rDrop, precision, cacheDir } = options;
   const exact = await openFrozenBase({ store, manifest, precision: 'fp32', cacheDir });
   const { weights } = exact;
-  if (roundsBase(precision)) checkRounded(method, precision);
-  const frozen = await openFrozenBase({ store, manifest, precision, cacheDir });
+  const rounds = roundsBase(precision);
+  if (rounds) checkRounded(method, precision);
+  const frozen = rounds ? await openFrozenBase({ store, manifest, precision, cacheDir }) : exact;
   const isScratch = 'fromScratch' in method && method.fromScratch;
   const pooler = isScratch ? undefined : await poolerOf(config.family, weights);
   const plain = { config, method, head, frozen: frozen.seams, ...(pooler ? { pooler } : {}) };
   const step = buildStep({ ...plain, dropout, rDrop });
-  if (roundsBase(precision)) {
+  if (rounds) {
     const agreement = await checkAgreement({
       engine,
       base: manifest,

@@ -66,7 +66,7 @@ export async function openFrozenBase({
   };
 }
 
-export function roundedSeams({ config }: Pick<BaseManifest, 'config'>, precision: Precision): FrozenSeams {
+function roundedSeams({ config }: Pick<BaseManifest, 'config'>, precision: Precision): FrozenSeams {
   const linear = servedLinear(config, precision);
   return {
     rounded: true,
