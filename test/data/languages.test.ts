@@ -21,6 +21,8 @@ describe('a directory', () => {
       'pt.br.jsonl': '',
       'zho.conll': '',
       'LICENCE.md': '',
+      'LICENCE.txt': '',
+      'swe.test.txt': '',
       '.hidden.test.tsv': '',
     });
     await mkdir(join(folder, 'kor_Hang'));
@@ -30,6 +32,7 @@ describe('a directory', () => {
       ['fra_Latn', 'fra_Latn.validation.tsv'],
       ['kor_Hang', 'kor_Hang'],
       ['pt.br', 'pt.br.jsonl'],
+      ['swe', 'swe.test.txt'],
       ['zho', 'zho.conll'],
     ]);
   });

@@ -15,6 +15,7 @@ export interface LanguageFile {
 
 /**
  * Of each language the test file, else dev, train, or the one without a split: `deu_Latn.test.tsv`, `deu_Latn.tsv`, `deu_Latn/`.
+ * A `.txt` file must name its split.
  * Undefined where `path` is no directory.
  */
 export async function languageFiles(path: string): Promise<LanguageFile[] | undefined> {
@@ -48,7 +49,8 @@ export async function languageFiles(path: string): Promise<LanguageFile[] | unde
     const [, language, split] = /^(.+)\.([^.]+)$/.exec(stem) ?? [];
     const known = splitOfStem(split ?? '');
     if (language !== undefined && known) put(language, known, entry.name);
-    else put(stem, 'whole', entry.name);
+    // LICENCE.txt and README.txt are no languages.
+    else if (extension.toLowerCase() !== '.txt') put(stem, 'whole', entry.name);
   }
   const files = [...found]
     .map(([language, splits]) => ({
