@@ -24,7 +24,7 @@ const reader = {
 describe('splits', () => {
   test('a file is the train split, whatever its name', async () => {
     const file = join(await folderOf({ 'dev.csv': 'x' }), 'dev.csv');
-    expect(await findSplits(file, extensions)).toEqual({ train: file });
+    expect(await findSplits(file, extensions)).toEqual({ train: [file] });
   });
 
   test.each(['dev', 'validation', 'valid'])('%s is the dev split', async stem => {
@@ -35,16 +35,16 @@ describe('splits', () => {
       'LICENCE.txt': '',
     });
     expect(await findSplits(folder, extensions)).toEqual({
-      train: join(folder, 'train.csv'),
-      dev: join(folder, `${stem}.tsv`),
-      test: join(folder, 'test.csv'),
+      train: [join(folder, 'train.csv')],
+      dev: [join(folder, `${stem}.tsv`)],
+      test: [join(folder, 'test.csv')],
     });
   });
 
   test('files of other tasks and directories are not looked at', async () => {
     const folder = await folderOf({ 'train.csv': 'a', 'train.conll': 'b' });
     await mkdir(join(folder, 'train.tsv'));
-    expect(await findSplits(folder, extensions)).toEqual({ train: join(folder, 'train.csv') });
+    expect(await findSplits(folder, extensions)).toEqual({ train: [join(folder, 'train.csv')] });
   });
 
   test('two candidates for one split are an error that names both', async () => {
@@ -54,6 +54,27 @@ describe('splits', () => {
     );
     const twoDev = await folderOf({ 'train.csv': 'a', 'validation.csv': 'b', 'dev.csv': 'c' });
     expect(await faultOf(findSplits(twoDev, extensions))).toContain('both dev.csv and validation.csv');
+  });
+
+  test('a split in parts is read in their order, with all of them in its digest, and not without one of them', async () => {
+    const parts = {
+      'train-00001-of-00003.csv': 'b',
+      'train-00000-of-00003.csv': 'a',
+      'train-00002-of-00003.csv': 'c',
+    };
+    const { train } = await readDataset(await folderOf(parts), reader);
+    expect(train.examples).toEqual(['a', 'b', 'c']);
+    const other = await readDataset(await folderOf({ ...parts, 'train-00002-of-00003.csv': 'd' }), reader);
+    expect(other.train.digest).not.toBe(train.digest);
+    const { 'train-00001-of-00003.csv': _, ...incomplete } = parts;
+    expect(await faultOf(findSplits(await folderOf(incomplete), extensions))).toBe(
+      ': train-00001-of-00003.csv is missing: all 3 parts are needed',
+    );
+    expect(await faultOf(findSplits(await folderOf({ ...parts, 'train.csv': 'x' }), extensions))).toBe(
+      ': both train.csv and train-00000-of-00003.csv could be the train split: keep one',
+    );
+    const empty = await folderOf({ ...parts, 'train-00001-of-00003.csv': '' });
+    expect(await faultOf(readDataset(empty, reader))).toBe('train-00001-of-00003.csv: no examples in it');
   });
 
   test('a directory without train can be evaluated on but not trained on', async () => {

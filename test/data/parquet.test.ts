@@ -67,14 +67,15 @@ test('questions keep their answers, in UTF-16 offsets, and may have none', async
   ]);
 });
 
-test('a directory of the only parts of a Hugging Face data set is read by its splits', async () => {
+test('a directory of the parts of a Hugging Face data set is read by its splits', async () => {
   const bytes = readFileSync(golden('topics'));
   const folder = await folderOf({
-    'train-00000-of-00001.parquet': bytes,
+    'train-00000-of-00002.parquet': bytes,
+    'train-00001-of-00002.parquet': bytes,
     'validation-00000-of-00001.parquet': bytes,
   });
   const { train, dev } = await readClassification(folder);
-  expect([train.examples.length, dev?.examples.length]).toEqual([2, 2]);
+  expect([train.examples.length, dev?.examples.length]).toEqual([4, 2]);
 });
 
 describe('a file that is no Parquet is an error with its name', () => {

@@ -9,7 +9,7 @@ import { sha256 } from '../../functions/artifacts/digest.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Dataset, Split } from './dataset.ts';
 
-/** Also with the ending of a Hugging Face data set's only part, `train-00000-of-00001`. */
+/** Also in the parts of a Hugging Face data set: `train-00000-of-00003` and so on. */
 const stems = { train: ['train'], dev: ['dev', 'validation', 'valid'], test: ['test'] } as const;
 export type SplitName = keyof typeof stems;
 
@@ -29,31 +29,57 @@ export interface Reader<Example> {
   read(file: string): Promise<Split<Example>>;
 }
 
-/** @throws VeneerError `invalid_data` where two files could be the same split. */
-export async function findSplits(path: string, extensions: readonly string[]): Promise<Splits<string>> {
+/**
+ * The files of each split, in order: one, or all its parts.
+ * @throws VeneerError `invalid_data` where two files could be the same split, or a part is missing.
+ */
+export async function findSplits(path: string, extensions: readonly string[]): Promise<Splits<string[]>> {
   const isDirectory = await stat(path).then(
     found => found.isDirectory(),
     cause => Promise.reject(unreadable(path, cause)),
   );
-  if (!isDirectory) return { train: path };
+  if (!isDirectory) return { train: [path] };
   const entries = await readdir(path, { withFileTypes: true }).catch(cause =>
     Promise.reject(unreadable(path, cause)),
   );
-  const names = new Set(entries.filter(entry => !entry.isDirectory()).map(entry => entry.name));
-  const splits: Splits<string> = {};
+  const names = entries.filter(entry => !entry.isDirectory()).map(entry => entry.name);
+  const splits: Splits<string[]> = {};
   for (const split of Object.keys(stems) as SplitName[]) {
     const candidates = stems[split].flatMap(stem =>
-      [stem, `${stem}-00000-of-00001`].flatMap(name => extensions.map(extension => `${name}.${extension}`)),
+      extensions.flatMap(extension => {
+        const whole = `${stem}.${extension}`;
+        const parts = partsOf(names, { path, stem, extension });
+        return [...(names.includes(whole) ? [[whole]] : []), ...parts];
+      }),
     );
-    const [first, second] = candidates.filter(name => names.has(name));
-    if (second !== undefined)
+    const [first, second] = candidates;
+    if (first && second)
       throw new VeneerError(
         'invalid_data',
-        `${path}: both ${first} and ${second} could be the ${split} split: keep one`,
+        `${path}: both ${first[0]} and ${second[0]} could be the ${split} split: keep one`,
       );
-    if (first !== undefined) splits[split] = join(path, first);
+    if (first) splits[split] = first.map(name => join(path, name));
   }
   return splits;
+}
+
+/** Of each number of parts that names speak of, all its parts. */
+function partsOf(
+  names: readonly string[],
+  { path, stem, extension }: { path: string; stem: string; extension: string },
+): string[][] {
+  const pattern = new RegExp(`^${stem}-(\\d{5})-of-(\\d{5})\\.${extension}$`);
+  const totals = new Set(names.flatMap(name => pattern.exec(name)?.[2] ?? []).filter(Number));
+  return Array.from(totals, total =>
+    Array.from({ length: Number(total) }, (_, part) => {
+      const name = `${stem}-${String(part).padStart(5, '0')}-of-${total}.${extension}`;
+      if (names.includes(name)) return name;
+      throw new VeneerError(
+        'invalid_data',
+        `${path}: ${name} is missing: all ${Number(total)} parts are needed`,
+      );
+    }),
+  );
 }
 
 /** What `evaluate` scores: the test split where there is one, else dev, else train. */
@@ -84,10 +110,24 @@ export async function readEvaluationSplit<Example>(
   return readExamples(picked.split, reader);
 }
 
-async function readExamples<Example>(file: string, reader: Reader<Example>): Promise<Split<Example>> {
-  const split = await reader.read(file);
-  if (split.examples.length === 0) throw new VeneerError('invalid_data', `${file}: no examples in it`);
-  return split;
+async function readExamples<Example>(
+  files: readonly string[],
+  reader: Reader<Example>,
+): Promise<Split<Example>> {
+  const parts: Split<Example>[] = [];
+  for (const file of files) {
+    const part = await reader.read(file);
+    if (part.examples.length === 0) throw new VeneerError('invalid_data', `${file}: no examples in it`);
+    parts.push(part);
+  }
+  const [first] = parts as [Split<Example>];
+  if (parts.length === 1) return first;
+  return {
+    ...first,
+    examples: parts.flatMap(part => part.examples),
+    skipped: parts.flatMap(part => part.skipped),
+    digest: sha256(parts.map(part => part.digest).join()),
+  };
 }
 
 export async function readBytes(file: string): Promise<{ bytes: Buffer; digest: string }> {
