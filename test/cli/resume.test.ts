@@ -86,6 +86,29 @@ test('killed (-9) at three random steps, before and after its first checkpoint',
 });
 
 test.each([
+  ['--precision int8'],
+  ['--precision int4'],
+  ['--method dora'],
+  ['--method ia3 --precision int8'],
+  ['--method bitfit'],
+  ['--method full'],
+])('%s: killed (-9) after a checkpoint, it goes on to the same bytes', async flags => {
+  const [out, whole] = [flags.replaceAll(/\W+/g, '-'), flags.replaceAll(/\W+/g, '_')];
+  resultOf(await train(whole, ...flags.split(' ')));
+  const running = start(out, ...flags.split(' '));
+  await untilStep(running, out, 20);
+  running.child.kill('SIGKILL');
+  await running.ended;
+  resultOf(await train(out, ...flags.split(' '), '--resume'));
+  const trained = readdirSync(workspace.path(whole)).filter(name => !/checkpoint|jsonl$/.test(name));
+  expect(trained.length).toBeGreaterThan(1);
+  for (const name of trained)
+    expect(await readFile(workspace.path(`${out}/${name}`)), name).toEqual(
+      await readFile(workspace.path(`${whole}/${name}`)),
+    );
+});
+
+test.each([
   ['SIGINT', 130, 'interrupted', '2'],
   ['SIGTERM', 143, 'terminated', '1'],
 ] as const)(
