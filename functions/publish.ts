@@ -8,6 +8,7 @@ import { readBase } from './artifacts/bases.ts';
 import { sha256 } from './artifacts/digest.ts';
 import type { AdapterManifest } from './artifacts/manifests.ts';
 import { matchingFiles, publishVersion, readAlias, setAlias } from './artifacts/versions.ts';
+import { checkServed } from './engine/variants.ts';
 import { VeneerError } from './error.ts';
 import { checkGates, type Gates } from './gates.ts';
 import type { Store } from './store/store.ts';
@@ -47,6 +48,7 @@ export async function publish(
   matchingFiles(manifest, files);
   const base = await readBase(store, manifest.base.name);
   checkBase(manifest.base, base, name);
+  checkServed(manifest, base);
   const digest = sha256(manifestBytes);
   readAdapter(files['adapter.safetensors'], { manifest, digest, config: base.config });
 

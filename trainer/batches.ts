@@ -3,7 +3,14 @@
  * order depends on (seed, epoch) alone.
  */
 import type { EncoderConfig } from '../functions/artifacts/manifests.ts';
-import { tokenFeeds } from '../functions/engine/batch.ts';
+import type { VirtualTokens } from '../functions/artifacts/virtual-tokens.ts';
+import {
+  type FramedRow,
+  hiddenBias,
+  promptFeeds,
+  rowLength,
+  tokenFeeds,
+} from '../functions/engine/token-feeds.ts';
 import type { Window } from '../functions/tasks/windows.ts';
 import type { HostTensor } from './engines/engine.ts';
 import type { HeadSpec } from './heads.ts';
@@ -14,6 +21,8 @@ export interface TrainingRow {
   window: Window;
   /** See TrainingTask.targets. */
   targets: Int32Array | Float32Array;
+  /** The same in all rows of a run; left out: none. */
+  virtual?: VirtualTokens | undefined;
 }
 
 /** What decides which rows a step sees: batchSize * accumulate. `microBatches` only says into how many it cuts them. */
@@ -91,9 +100,24 @@ export function stepInputs(
   rows: readonly TrainingRow[],
   { config, head, units }: { config: EncoderConfig; head: HeadSpec; units: number },
 ): Record<string, HostTensor> {
-  const feeds = tokenFeeds(
-    rows.map(({ window }) => ({ window, head: head.head })),
-    config,
-  );
-  return { ...feeds, targets: targetsOf(rows, head, { s: feeds.input_ids!.shape[1]!, units }) };
+  const framed = rows.map(({ window, virtual }) => ({ window, virtual, head: head.head }));
+  const feeds = tokenFeeds(framed, config);
+  const s = feeds.input_ids!.shape[1]!;
+  return {
+    ...feeds,
+    // The step graph has the prompt's vectors behind a row of zeros.
+    ...(rows[0]?.virtual?.prompt ? promptFeeds(framed, () => 1) : {}),
+    ...(head.task === 'question-answering' ? { answer_bias: answerBias(framed, s) } : {}),
+    targets: targetsOf(rows, head, { s, units }),
+  };
+}
+
+/** float32 [B, 1, S]: 0 for the tokens of a row, a large negative number for its prompt and its padding. */
+function answerBias(rows: readonly FramedRow[], s: number): HostTensor {
+  const data = new Float32Array(rows.length * s).fill(hiddenBias);
+  rows.forEach((row, i) => {
+    const end = rowLength(row);
+    data.fill(0, i * s + end - row.window.ids.length, i * s + end);
+  });
+  return { dtype: 'float32', shape: [rows.length, 1, s], data };
 }

@@ -1,5 +1,10 @@
 /** What a manifest says before training: the resolved configuration and the data. */
-import { AdapterManifest, type BaseManifest } from '../functions/artifacts/manifests.ts';
+import {
+  AdapterFields,
+  type AdapterManifest,
+  type BaseManifest,
+  type servedMethods,
+} from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import { describeAugment } from './augment/augment.ts';
 import { microBatchesOf } from './batches.ts';
@@ -10,7 +15,7 @@ import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
 
 /** A manifest without what the method brings and what training finds out. */
-export type Draft = Omit<AdapterManifest, 'lora' | 'quantization' | 'files'>;
+export type Draft = Omit<AdapterManifest, (typeof servedMethods)[number] | 'quantization' | 'files'>;
 
 interface DraftArguments {
   manifest: BaseManifest;
@@ -53,7 +58,7 @@ export function draftManifest({
     dropout,
     rDrop,
   } = options;
-  if (!AdapterManifest.shape.labels.safeParse(labels).success)
+  if (!AdapterFields.shape.labels.safeParse(labels).success)
     throw new VeneerError(
       'invalid_data',
       `${labels.length} labels are more than an adapter can have: is --label-column the right one?`,

@@ -4,8 +4,8 @@
  */
 import type { ResidentAdapter } from '../functions/artifacts/adapter.ts';
 import type { AdapterManifest, BaseManifest } from '../functions/artifacts/manifests.ts';
-import { tokenFeeds } from '../functions/engine/batch.ts';
 import type { Engine, Row } from '../functions/engine/engine.ts';
+import { tokenFeeds } from '../functions/engine/token-feeds.ts';
 import type { HostTensor, Program } from './engines/engine.ts';
 import type { HeadSpec } from './heads.ts';
 import { type Layout, views } from './parameters.ts';
@@ -23,7 +23,7 @@ export interface ForwardArguments {
 const maxTokens = 4096;
 
 /** predict() and evaluate() read an adapter's manifest alone; its tensors are the engine's parameters. */
-export function standIn(manifest: Omit<AdapterManifest, 'lora' | 'quantization' | 'files'>): ResidentAdapter {
+export function standIn(manifest: Omit<AdapterManifest, 'quantization' | 'files'>): ResidentAdapter {
   return { manifest } as ResidentAdapter;
 }
 

@@ -90,7 +90,6 @@ export function headLogits({ g, config, spec, hidden, parameters, dropout = x =>
 interface LossArguments {
   g: Graph;
   logits: Value;
-  attentionBias: Value;
   labels: number;
 }
 
@@ -109,10 +108,10 @@ const losses: Record<LossName, (given: LossArguments) => Value> = {
   'sequence-labeling': ({ g, logits, labels }) =>
     crossEntropy(g, g.input('targets', [logits.shape[0]!, labels]), logits),
 
-  // Over positions, padding masked out of the softmax.
-  'question-answering': ({ g, logits, attentionBias }) => {
+  // Over positions; what is no token of the row is masked out of the softmax.
+  'question-answering': ({ g, logits }) => {
     const byPosition = g.transpose(g.reshape(logits, ['B', 'S', 2]), [0, 2, 1]);
-    const masked = g.add(byPosition, g.reshape(attentionBias, ['B', 1, 'S']));
+    const masked = g.add(byPosition, g.input('answer_bias', ['B', 1, 'S']));
     return crossEntropy(g, g.input('targets', ['B', 2, 'S']), masked);
   },
 

@@ -8,7 +8,7 @@ import type { Engine, WeightsFile } from './engines/engine.ts';
 import { evaluate } from './evaluate.ts';
 import { forwardEngine, standIn } from './forward-engine.ts';
 import type { HeadSpec } from './heads.ts';
-import { type MethodSpec, methodOf } from './methods/methods.ts';
+import { type MethodSpec, methodOf, settingsOf } from './methods/methods.ts';
 import { type Layout, views } from './parameters.ts';
 import { type RunManifest, runFiles } from './run-directory.ts';
 import { buildStep } from './step.ts';
@@ -63,11 +63,9 @@ export function openOutcome(args: OutcomeArguments): Promise<Outcome> {
 
 async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
   const { base, task, method, layout, draft, dev, onProgress } = args;
-  if (method.name !== 'lora') throw new Error(`${method.name} has no form in which it is served`);
-  const { name: _, ...lora } = method;
   const manifestOf = (quantization: AdapterManifest['quantization'], file: Uint8Array): AdapterManifest => ({
     ...draft,
-    lora,
+    ...settingsOf(method),
     quantization,
     files: { 'adapter.safetensors': { sha256: sha256(file), bytes: file.length } },
   });

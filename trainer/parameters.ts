@@ -8,7 +8,7 @@ export interface Parameter {
   shape: readonly number[];
   /**
    * `uniform`: in [-limit, limit). `normal`: of that standard deviation. `values`: copied, e.g. a pooler from the base.
-   * `base`: a tensor of the base by its name, or what `of` makes of it.
+   * `base`: a tensor of the base by its name, or what `of` makes of it, with numbers in [0, 1) where it draws any.
    */
   init:
     | 'zeros'
@@ -16,7 +16,7 @@ export interface Parameter {
     | { uniform: number }
     | { normal: number }
     | { values: Float32Array }
-    | { base: string; of?(tensor: Float32Array): Float32Array };
+    | { base: string; of?(tensor: Float32Array, draw: (i: number) => number): Float32Array };
   /** Whether weight decay applies: matrices yes, biases no. */
   decay: boolean;
   /** Of the head, which may learn at a rate of its own. */
@@ -56,7 +56,7 @@ export function initialValues(
     else if ('values' in init) part.set(init.values);
     else if ('base' in init) {
       const tensor = base.get(init.base)!;
-      part.set(init.of?.(tensor) ?? tensor);
+      part.set(init.of?.(tensor, i => uniform(random, index, i)) ?? tensor);
     } else if ('normal' in init)
       for (let i = 0; i < size; i++) part[i] = normal(random, index, i) * init.normal;
     else for (let i = 0; i < size; i++) part[i] = (2 * uniform(random, index, i) - 1) * init.uniform;

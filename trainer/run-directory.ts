@@ -8,19 +8,21 @@ import type * as z from 'zod';
 import type { FloatTensor } from '../functions/artifacts/adapter.ts';
 import { sha256 } from '../functions/artifacts/digest.ts';
 import { parseDocument } from '../functions/artifacts/document.ts';
-import { AdapterManifest } from '../functions/artifacts/manifests.ts';
+import { AdapterFields } from '../functions/artifacts/manifests.ts';
 import { float32, readSafetensors } from '../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../functions/error.ts';
 import { MethodSpec, methodOf } from './methods/methods.ts';
 
 export const runFiles = { manifest: 'run.json', parameters: 'parameters.safetensors' } as const;
 
-const { 'adapter.safetensors': FileRef } = AdapterManifest.shape.files.shape;
+const { 'adapter.safetensors': FileRef } = AdapterFields.shape.files.shape;
 
 /** An adapter's manifest but for what belongs to LoRA and to serving. */
-export const RunManifest = AdapterManifest.omit({ lora: true, quantization: true, files: true }).extend({
+export const RunManifest = AdapterFields.omit({
+  ...{ lora: true, ia3: true, prompt: true, prefix: true, quantization: true, files: true },
+}).extend({
   method: MethodSpec,
-  files: AdapterManifest.shape.files.omit({ 'adapter.safetensors': true }).extend({
+  files: AdapterFields.shape.files.omit({ 'adapter.safetensors': true }).extend({
     [runFiles.parameters]: FileRef,
   }),
 });

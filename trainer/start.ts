@@ -80,6 +80,7 @@ export function checkStart({ name, manifest, method }: Trained, run: RunDescript
     ['rank', 'rank'],
     ['targetModules', 'target modules'],
     ['alpha', 'alpha'],
+    ['tokens', 'virtual tokens'],
   ] as const)
     if (!run.grows || setting === 'targetModules') compare(what, theirs![setting], ours![setting]);
 }

@@ -52,7 +52,7 @@ export function buildStep(spec: StepSpec): Step {
     const hidden = encode({ g, config, inputs, ...seams, dropout });
     return headLogits({ g, config, spec: head, hidden, parameters, dropout });
   };
-  const lossOfLogits = (logits: Value) => lossOf(head, { g, logits, attentionBias: inputs.attentionBias });
+  const lossOfLogits = (logits: Value) => lossOf(head, { g, logits });
   const logits = forward();
   const loss =
     rDrop === 0

@@ -2,13 +2,19 @@
  * A batch's targets as the weights that each loss of heads.ts reads: class weights, label smoothing and averaging over a step
  * are in them, and the graph knows of none.
  */
+import type { VirtualTokens } from '../functions/artifacts/virtual-tokens.ts';
 import type { HostTensor } from './engines/engine.ts';
 import { type HeadSpec, type LossName, lossName, type Weighting } from './heads.ts';
 
 /** A training row, as far as its loss goes. @see TrainingTask.targets */
 interface Taught {
   targets: Int32Array | Float32Array;
+  /** Left out: its first token is in place 0. */
+  virtual?: VirtualTokens | undefined;
 }
+
+/** The place of a row's first token. */
+const firstPlace = ({ virtual }: Taught) => virtual?.prompt?.tokens ?? 0;
 
 interface TargetArguments {
   rows: readonly Taught[];
@@ -80,9 +86,11 @@ const tensors: Record<LossName, (given: TargetArguments) => { shape: number[]; d
   // [B, 2, S]: start and end.
   'question-answering': ({ rows, s, share }) => {
     const data = new Float32Array(rows.length * 2 * s);
-    rows.forEach(({ targets }, row) => {
-      data[row * 2 * s + targets[0]!] = share / 2;
-      data[row * 2 * s + s + targets[1]!] = share / 2;
+    rows.forEach((taught, row) => {
+      const { targets } = taught;
+      const first = firstPlace(taught);
+      data[row * 2 * s + first + targets[0]!] = share / 2;
+      data[row * 2 * s + s + first + targets[1]!] = share / 2;
     });
     return { shape: [rows.length, 2, s], data };
   },
@@ -95,10 +103,11 @@ function classes(
 ) {
   const data = new Float32Array(rows.length * places * labels);
   const weightOf = (label: number) => classWeights?.[label] ?? 1;
-  rows.forEach(({ targets }, row) => {
-    targets.forEach((own, place) => {
+  rows.forEach((taught, row) => {
+    const first = places === 1 ? 0 : firstPlace(taught);
+    taught.targets.forEach((own, place) => {
       if (own < 0) return;
-      const at = (row * places + place) * labels;
+      const at = (row * places + first + place) * labels;
       if (labelSmoothing > 0)
         for (let label = 0; label < labels; label++)
           data[at + label] = (share * labelSmoothing * weightOf(label)) / labels;

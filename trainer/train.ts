@@ -28,7 +28,7 @@ import type { FitArguments, StepReport } from './fit.ts';
 import { freshState } from './fit-state.ts';
 import { headSpec } from './head-spec.ts';
 import type { Pooler } from './heads.ts';
-import { checkRounded, describeMethod } from './methods/methods.ts';
+import { checkRounded, describeMethod, settingsOf } from './methods/methods.ts';
 import { openOutcome } from './outcome.ts';
 import { removePrevious, saveCheckpoint, startState } from './resume.ts';
 import { checkStart, labelsAfter, startValues } from './start.ts';
@@ -118,12 +118,13 @@ async function trainOn(
   const replay = await replayOf(options, given.train, observer.log);
   const data = { ...given, train: replay.train };
   const labels = labelsAfter(from, task.known(data.train).labels, isContinual(options));
-  const window = windowOptions(task, { ...options, before: from?.manifest }, manifest);
+  const virtual = settingsOf(options.method);
+  const window = windowOptions(task, { ...options, before: from?.manifest, virtual }, manifest);
   const context = { tokenizer: base.tokenizer, labels, ...window };
   const rows = data.train.examples.flatMap((example): TrainingRow[] => {
     const encoded = encodeExample(task, example, context);
     const targets = task.targets(example, encoded, context);
-    return encoded.windows.map((row, i) => ({ window: row, targets: targets[i]! }));
+    return encoded.windows.map((row, i) => ({ window: row, targets: targets[i]!, virtual }));
   });
   const scored = data.dev ?? data.test;
   for (const example of scored?.examples ?? []) encodeExample(task, example, context);

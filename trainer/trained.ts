@@ -8,7 +8,7 @@ import { loadVersion, resolveReference } from '../functions/artifacts/versions.t
 import { VeneerError } from '../functions/error.ts';
 import type { Store } from '../functions/store/store.ts';
 import { readAdapterDirectory } from './adapter-directory.ts';
-import type { MethodSpec } from './methods/methods.ts';
+import { type MethodSpec, methodIn } from './methods/methods.ts';
 import { dequantized } from './peft/dequantize.ts';
 import { isPeftDirectory, readPeftDirectory } from './peft/read.ts';
 import { isRunDirectory, type RunManifest, readRunDirectory } from './run-directory.ts';
@@ -70,5 +70,5 @@ function trainedAdapter(
   { manifest, digest, file }: { manifest: AdapterManifest; digest: string; file: Uint8Array },
 ): Trained {
   const tensors = dequantized(file, `adapter ${digest.slice(0, 12)}`);
-  return { name, method: { name: 'lora', ...manifest.lora }, manifest, digest, tensors, file };
+  return { name, method: methodIn(manifest), manifest, digest, tensors, file };
 }

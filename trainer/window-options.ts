@@ -1,5 +1,6 @@
 /** The windows that texts are read in: as asked for, else as before, else the task's defaults, within what the base can do. */
 import type { BaseManifest } from '../functions/artifacts/manifests.ts';
+import { mostTokens, type VirtualTokens, virtualCount } from '../functions/artifacts/virtual-tokens.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { WindowOptions } from '../functions/tasks/windows.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
@@ -12,6 +13,8 @@ interface PartialWindow {
 export interface WindowRequest extends PartialWindow {
   /** Those of what is gone on from. A window length of one's own has its own stride. */
   before?: PartialWindow | undefined;
+  /** What stands beside the tokens and takes positions. */
+  virtual?: VirtualTokens | undefined;
 }
 
 export function windowOptions(
@@ -20,10 +23,16 @@ export function windowOptions(
   { config }: BaseManifest,
 ): WindowOptions {
   const before = request.maxLength === undefined ? request.before : undefined;
-  const limit = config.maxPositions - config.positionOffset;
+  const virtual = request.virtual ?? {};
+  const limit = mostTokens(config, virtual);
   const maxLength = request.maxLength ?? before?.maxLength ?? Math.min(task.defaults.maxLength, limit);
-  if (maxLength > limit)
-    throw new VeneerError('usage', `--max-length ${maxLength}: the base takes ${limit} tokens at most`);
+  if (maxLength > limit) {
+    const beside = virtualCount(virtual) > 0 ? ` beside ${virtualCount(virtual)} virtual ones` : '';
+    throw new VeneerError(
+      'usage',
+      `--max-length ${maxLength}: the base takes ${limit} tokens at most${beside}`,
+    );
+  }
   const stride =
     request.stride ?? before?.stride ?? Math.min(task.defaults.stride, Math.floor(maxLength / 4));
   if (stride >= maxLength / 2)

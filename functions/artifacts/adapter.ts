@@ -2,11 +2,12 @@
  * The adapter file (adapter.safetensors, formatVersion 1): writes float tensors in their stored form and reads them back,
  * checked against the manifest and the base. Names follow PEFT's. Matrices are int8 with float32 scales (`<name>.scale`), or
  * float16, or float32; vectors are always float32. Scales go by rank in LoRA pairs (a row of A, a column of B), so that they
- * multiply the narrow product between the two, and by label in heads.
+ * multiply the narrow product between the two, by label in heads, and by vector in prompts and prefixes.
  */
 import { VeneerError } from '../error.ts';
-import { type AdapterManifest, type EncoderConfig, type TargetModule, targetModules } from './manifests.ts';
-import { headNames, loraNames, moduleWidths } from './modules.ts';
+import { type LoraLayout, loraLayout } from './lora-layout.ts';
+import type { AdapterManifest, EncoderConfig, Ia3Settings, LoraSettings, TargetModule } from './manifests.ts';
+import { headNames, ia3Name, ia3Shape, loraNames, moduleWidths, virtualName } from './modules.ts';
 import { float32, readSafetensors, type Tensor, writeSafetensors } from './safetensors.ts';
 
 export interface FloatTensor {
@@ -23,16 +24,6 @@ export interface Matrix {
   scales?: Float32Array;
 }
 
-/** Where the tensors of each adapted layer lie in an adapter's two arrays; shared by all adapters of one shape. */
-export interface LoraLayout {
-  rank: number;
-  /** By layer, then module: first element of A [rank, in] and of B [rank, out] in `data`, of the scales in `scales`. */
-  sites: ReadonlyArray<Partial<Record<TargetModule, { a: number; b: number; scales: number }>>>;
-  /** Elements of `data` and of `scales`. */
-  size: number;
-  scalesSize: number;
-}
-
 export interface ResidentLora {
   layout: LoraLayout;
   /** A as stored; B transposed, so that ranks beyond the adapter's own are a tail. */
@@ -41,33 +32,8 @@ export interface ResidentLora {
   scales: Float32Array;
 }
 
-const layouts = new Map<string, LoraLayout>();
-
-function layoutOf(
-  config: EncoderConfig,
-  { rank, targetModules: modules }: AdapterManifest['lora'],
-): LoraLayout {
-  const { layers, hiddenSize, intermediateSize, gated } = config;
-  const key = JSON.stringify([layers, hiddenSize, intermediateSize, gated, rank, modules]);
-  let layout = layouts.get(key);
-  if (!layout) {
-    let [size, scalesSize] = [0, 0];
-    const sites = Array.from({ length: layers }, () => {
-      const layer: Partial<Record<TargetModule, { a: number; b: number; scales: number }>> = {};
-      for (const module of targetModules) {
-        if (!modules.includes(module)) continue;
-        const widths = moduleWidths(config, module);
-        layer[module] = { a: size, b: size + rank * widths.in, scales: scalesSize };
-        size += rank * (widths.in + widths.out);
-        scalesSize += rank;
-      }
-      return layer;
-    });
-    layout = { rank, sites, size, scalesSize };
-    layouts.set(key, layout);
-  }
-  return layout;
-}
+/** By layer, then module: the vector that scales what the module gives or reads. */
+export type ResidentIa3 = ReadonlyArray<Partial<Record<TargetModule, Float32Array>>>;
 
 export interface HeadLayer {
   /** [out, hidden] */
@@ -80,7 +46,13 @@ export interface HeadLayer {
 export interface ResidentAdapter {
   digest: string;
   manifest: AdapterManifest;
-  lora: ResidentLora;
+  /** One of these, as the manifest says. */
+  lora?: ResidentLora;
+  ia3?: ResidentIa3;
+  /** [tokens, width of the embeddings] */
+  prompt?: Matrix;
+  /** [tokens * layers * 2, hidden]: by token, then layer, key before value. */
+  prefix?: Matrix;
   head: HeadLayer & { dense?: HeadLayer };
   /** Memory it holds. */
   bytes: number;
@@ -118,6 +90,9 @@ function transposed<T extends Int8Array | Float32Array>(data: T, rows: number, c
 const bytesOf = (array: Int8Array | Uint16Array | Float32Array) =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
+/** PEFT keeps these vectors as [out, 1] and [1, in]. */
+const isIa3 = (name: string) => name.endsWith('.ia3_l');
+
 /** Serializes an adapter's float tensors in the given quantization. */
 export function writeAdapter(
   tensors: ReadonlyMap<string, FloatTensor>,
@@ -125,7 +100,7 @@ export function writeAdapter(
 ): Uint8Array {
   const stored = new Map<string, Pick<Tensor, 'dtype' | 'shape' | 'data'>>();
   for (const [name, { shape, data }] of tensors) {
-    if (shape.length < 2 || quantization === 'float32')
+    if (shape.length < 2 || isIa3(name) || quantization === 'float32')
       stored.set(name, { dtype: 'F32', shape: [...shape], data: bytesOf(data) });
     else if (quantization === 'float16')
       stored.set(name, { dtype: 'F16', shape: [...shape], data: bytesOf(Uint16Array.from(data, halfBits)) });
@@ -185,8 +160,8 @@ export function readAdapter(
     return tensor;
   };
   let bytes = 0;
-  const vector = (name: string, length: number): Float32Array => {
-    const data = finite(float32(take(name, [length])), `${what}: tensor ${name}`);
+  const vector = (name: string, ...shape: number[]): Float32Array => {
+    const data = finite(float32(take(name, shape)), `${what}: tensor ${name}`);
     bytes += data.byteLength;
     return data;
   };
@@ -204,9 +179,9 @@ export function readAdapter(
     const data = new Int8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length).slice();
     return { rows, columns, data, scales: vector(`${name}.scale`, scaled) };
   };
-  const readLora = (): ResidentLora => {
-    const { rank, alpha } = manifest.lora;
-    const layout = layoutOf(config, manifest.lora);
+  const readLora = (settings: LoraSettings): ResidentLora => {
+    const { rank, alpha } = settings;
+    const layout = loraLayout(config, settings);
     const data =
       manifest.quantization === 'int8' ? new Int8Array(layout.size) : new Float32Array(layout.size);
     const scales = new Float32Array(layout.scalesSize);
@@ -224,13 +199,25 @@ export function readAdapter(
     });
     return { layout, data, scales };
   };
-  const { head, labels, task } = manifest;
-  const { family, hiddenSize } = config;
+  const readIa3 = ({ targetModules: modules }: Ia3Settings): ResidentIa3 =>
+    Array.from({ length: config.layers }, (_, layer) =>
+      Object.fromEntries(
+        modules.map(module => [
+          module,
+          vector(ia3Name(config.family, layer, module), ...ia3Shape(config, module)),
+        ]),
+      ),
+    );
+  const { head, labels, task, lora, ia3, prompt, prefix } = manifest;
+  const { family, hiddenSize, embeddingSize = hiddenSize, layers } = config;
   const names = headNames(family, task);
   const resident: Omit<ResidentAdapter, 'bytes'> = {
     digest,
     manifest,
-    lora: readLora(),
+    ...(lora ? { lora: readLora(lora) } : {}),
+    ...(ia3 ? { ia3: readIa3(ia3) } : {}),
+    ...(prompt ? { prompt: matrix(virtualName, prompt.tokens, embeddingSize) } : {}),
+    ...(prefix ? { prefix: matrix(virtualName, prefix.tokens * layers * 2, hiddenSize) } : {}),
     head: {
       weight: matrix(names.weight, labels.length, hiddenSize),
       bias: vector(names.bias, labels.length),

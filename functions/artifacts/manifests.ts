@@ -101,10 +101,42 @@ export const problems = ['single-label', 'multi-label', 'regression'] as const;
 export const Problem = z.enum(problems);
 export type Problem = z.infer<typeof Problem>;
 
+function distinctModules<Module extends TargetModule>(modules: readonly Module[]) {
+  return z
+    .array(z.enum(modules))
+    .min(1)
+    .refine(given => new Set(given).size === given.length, 'a module is there twice');
+}
+
 export const Metrics = z.record(z.string(), z.number());
 export type Metrics = z.infer<typeof Metrics>;
 
-export const AdapterManifest = z.object({
+export const LoraSettings = z.object({
+  rank: z.number().int().min(1).max(64),
+  alpha: z.number().positive(),
+  targetModules: distinctModules(targetModules),
+});
+export type LoraSettings = z.infer<typeof LoraSettings>;
+
+/** Modules whose trained vector scales what they give (k, v) or what they read (o, d). */
+export const ia3Modules = ['k', 'v', 'o', 'd'] as const;
+export const Ia3Settings = z.object({ targetModules: distinctModules(ia3Modules) });
+export type Ia3Settings = z.infer<typeof Ia3Settings>;
+
+/** Of a prompt or a prefix. */
+export const VirtualSettings = z.object({ tokens: z.number().int().min(1).max(256) });
+
+/** What of the encoder an adapter changes; a manifest has one of these. */
+const methods = {
+  lora: LoraSettings.optional(),
+  ia3: Ia3Settings.optional(),
+  prompt: VirtualSettings.optional(),
+  prefix: VirtualSettings.optional(),
+};
+export const servedMethods = Object.keys(methods) as (keyof typeof methods)[];
+
+/** Everything but the rule that one method is there. */
+export const AdapterFields = z.object({
   formatVersion: z.literal(1),
   task: TaskName,
   problem: Problem.default('single-label'),
@@ -114,14 +146,7 @@ export const AdapterManifest = z.object({
   /** Tokens of one window, special tokens counted, and tokens that neighbouring windows share. */
   maxLength: z.number().int().min(8),
   stride: z.number().int().nonnegative(),
-  lora: z.object({
-    rank: z.number().int().min(1).max(64),
-    alpha: z.number().positive(),
-    targetModules: z
-      .array(TargetModule)
-      .min(1)
-      .refine(modules => new Set(modules).size === modules.length, 'a module is there twice'),
-  }),
+  ...methods,
   head: Head,
   /** Multi-label: the score from which a label counts as given, the best one on dev; left out: 0.5. */
   threshold: z.number().min(0).max(1).optional(),
@@ -140,6 +165,11 @@ export const AdapterManifest = z.object({
   }),
   files: z.object({ 'adapter.safetensors': FileRef }),
 });
+
+export const AdapterManifest = AdapterFields.refine(
+  fields => servedMethods.filter(method => fields[method] !== undefined).length === 1,
+  { path: ['lora'], error: `exactly one of ${servedMethods.join(', ')} must be there` },
+);
 export type AdapterManifest = z.infer<typeof AdapterManifest>;
 
 /** A version that answers this share of an alias's requests. */

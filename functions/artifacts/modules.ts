@@ -136,6 +136,24 @@ export function loraNames(family: string, layer: number, module: TargetModule): 
   return loraNamesOf(`${prefix}.${path(layer, module)}`);
 }
 
+/** As in PEFT. */
+export function ia3Name(family: string, layer: number, module: TargetModule): string {
+  const { prefix, module: path } = familyNames(family);
+  return `base_model.model.${prefix}.${path(layer, module)}.ia3_l`;
+}
+
+/** Whether IA3 scales what a module reads, and not what it gives. */
+export const scalesInput = (module: TargetModule) => module === 'o' || module === 'd';
+
+/** As in PEFT: a row for what scales an input, a column for an output. */
+export function ia3Shape(config: EncoderConfig, module: TargetModule): [number, number] {
+  const widths = moduleWidths(config, module);
+  return scalesInput(module) ? [1, widths.in] : [widths.out, 1];
+}
+
+/** PEFT's name of a prompt, and of a prefix. */
+export const virtualName = 'prompt_embeddings';
+
 /** The task model's last layer. */
 export function outputName(family: string, task: string): string {
   if (task === 'question-answering') return 'qa_outputs';

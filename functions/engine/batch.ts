@@ -1,83 +1,30 @@
 /**
- * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors. B rows, S tokens of the
- * longest row, R and C the padded rank and number of labels, which all rows of a batch share.
+ * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors. B rows, R and C the padded
+ * rank and number of labels, which all rows of a batch share.
  */
 import type { HeadLayer } from '../artifacts/adapter.ts';
-import type { EncoderConfig, Head } from '../artifacts/manifests.ts';
-import type { Window } from '../tasks/windows.ts';
-import { localBias, relativeBuckets } from './distances.ts';
+import type { EncoderConfig } from '../artifacts/manifests.ts';
 import type { Row } from './engine.ts';
+import { extraFeeds } from './extras.ts';
 import { loraPacks, scaleInput } from './packs.ts';
-import { paddedLabels, paddedRank, type Variant } from './variants.ts';
-
-export interface Feed {
-  dtype: 'float32' | 'int32' | 'int8';
-  shape: number[];
-  data: Float32Array | Int32Array | Int8Array;
-}
-
-/** Added to the attention scores of what a token does not see: exp of it is exactly 0 in float32. */
-const hiddenBias = -1e9;
+import { type Feed, tokenFeeds } from './token-feeds.ts';
+import { dtypeOf, paddedLabels, paddedRank, type Variant } from './variants.ts';
 
 export function assemble(
   rows: readonly Row[],
   variant: Variant,
   config: EncoderConfig,
 ): Record<string, Feed> {
-  const framed = rows.map(({ window, adapter }) => ({ window, head: adapter.manifest.head }));
+  const framed = rows.map(({ window, adapter }) => {
+    const { head, ...virtual } = adapter.manifest;
+    return { window, head, virtual, adapter };
+  });
   return {
     ...tokenFeeds(framed, config),
     ...loraFeeds(rows, variant, config),
     ...headFeeds(rows, variant, config),
+    ...(variant.form === 'mixed' ? extraFeeds(framed, config) : {}),
   };
-}
-
-/**
- * Windows padded to the longest of them. `pooling` [B, 1, S], where the heads pool, weighs the tokens of each row: 1/n for
- * the mean, or 1 for the first. Training batches are made of the same.
- */
-export function tokenFeeds(
-  rows: readonly { window: Window; head: Head }[],
-  config: EncoderConfig,
-): Record<string, Feed> {
-  const [b, s] = [rows.length, Math.max(...rows.map(row => row.window.ids.length))];
-  const ids = new Int32Array(b * s);
-  const types = new Int32Array(b * s);
-  const bias = new Float32Array(b * s).fill(hiddenBias);
-  const pooling = new Float32Array(b * s);
-  rows.forEach(({ window, head }, row) => {
-    const { length } = window.ids;
-    ids.set(window.ids, row * s);
-    types.set(window.typeIds, row * s);
-    bias.fill(0, row * s, row * s + length);
-    if (head.kind !== 'pooled') return;
-    if (head.pooling === 'cls') pooling[row * s] = 1;
-    else pooling.fill(1 / length, row * s, row * s + length);
-  });
-  const positions = Int32Array.from({ length: s }, (_, i) => i + config.positionOffset);
-  return {
-    input_ids: { dtype: 'int32', shape: [b, s], data: ids },
-    ...(config.tokenTypes > 1
-      ? { token_type_ids: { dtype: 'int32' as const, shape: [b, s], data: types } }
-      : {}),
-    position_ids: { dtype: 'int32', shape: [s], data: positions },
-    attention_bias: { dtype: 'float32', shape: [b, 1, 1, s], data: bias },
-    ...(rows[0]!.head.kind === 'pooled'
-      ? { pooling: { dtype: 'float32' as const, shape: [b, 1, s], data: pooling } }
-      : {}),
-    ...distanceFeeds(s, config),
-  };
-}
-
-function distanceFeeds(
-  s: number,
-  { relativeBuckets: buckets, localAttention: local }: EncoderConfig,
-): Record<string, Feed> {
-  const feeds: Record<string, Feed> = {};
-  if (buckets) feeds.relative_buckets = { dtype: 'int32', shape: [s, s], data: relativeBuckets(s, buckets) };
-  if (local)
-    feeds.local_bias = { dtype: 'float32', shape: [1, 1, s, s], data: localBias(s, local, hiddenBias) };
-  return feeds;
 }
 
 /** A copy of each row's tensors as they are kept; modules and ranks that a row's adapter lacks stay zero. */
@@ -88,17 +35,19 @@ function loraFeeds(
 ): Record<string, Feed> {
   if (modules.length === 0) return {};
   const b = rows.length;
-  const rank = paddedRank(Math.max(...rows.map(row => row.adapter.manifest.lora.rank)));
+  const rank = paddedRank(Math.max(...rows.map(({ adapter }) => adapter.lora?.layout.rank ?? 0)));
+  const dtype = dtypeOf(form);
   const feeds: Record<string, Feed> = {};
   for (const pack of loraPacks(config, modules)) {
     const { input, side, width, stacked, groups } = pack;
     const size = groups.length * b * stacked * rank;
-    const data = form === 'int8' ? new Int8Array(size * width) : new Float32Array(size * width);
+    const data = dtype === 'int8' ? new Int8Array(size * width) : new Float32Array(size * width);
     const scales = new Float32Array(size);
     groups.forEach(({ layer, modules: readers }, group) => {
-      rows.forEach(({ adapter }, row) => {
+      rows.forEach(({ adapter: { lora } }, row) => {
+        if (!lora) return;
         readers.forEach((module, i) => {
-          const { layout, data: own, scales: factors } = adapter.lora;
+          const { layout, data: own, scales: factors } = lora;
           const place = layout.sites[layer]?.[module];
           if (!place) return;
           const at = ((group * b + row) * stacked + i) * rank;
@@ -108,7 +57,7 @@ function loraFeeds(
         });
       });
     });
-    feeds[input] = { dtype: form, shape: [groups.length, b, stacked * rank, width], data };
+    feeds[input] = { dtype, shape: [groups.length, b, stacked * rank, width], data };
     if (side === 'a')
       feeds[scaleInput(pack)] = {
         dtype: 'float32',
@@ -125,10 +74,11 @@ function headFeeds(
   { head, form }: Variant,
   { hiddenSize: h }: EncoderConfig,
 ): Record<string, Feed> {
+  const dtype = dtypeOf(form);
   const labels = paddedLabels(Math.max(...rows.map(row => row.adapter.manifest.labels.length)));
   const layer = (name: string, out: number, parts: readonly HeadLayer[]): Record<string, Feed> => {
     const b = parts.length;
-    const weight = form === 'int8' ? new Int8Array(b * out * h) : new Float32Array(b * out * h);
+    const weight = dtype === 'int8' ? new Int8Array(b * out * h) : new Float32Array(b * out * h);
     const scale = new Float32Array(b * out);
     const bias = new Float32Array(b * out);
     parts.forEach((part, row) => {
@@ -138,7 +88,7 @@ function headFeeds(
       bias.set(part.bias, row * out);
     });
     return {
-      [`${name}_weight`]: { dtype: form, shape: [b, out, h], data: weight },
+      [`${name}_weight`]: { dtype, shape: [b, out, h], data: weight },
       [`${name}_scale`]: { dtype: 'float32', shape: [b, 1, out], data: scale },
       [`${name}_bias`]: { dtype: 'float32', shape: [b, 1, out], data: bias },
     };

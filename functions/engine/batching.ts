@@ -10,7 +10,17 @@ import type { Engine, Row } from './engine.ts';
 import type { BatchReport, EngineObserver } from './observer.ts';
 import { type BatchLimits, FairQueue, type Waiting } from './queue.ts';
 import type { Logits, Runner } from './runner.ts';
-import { headKind, paddedLabels, paddedRank, smallestSet, type Variant, variantName } from './variants.ts';
+import { rowLength } from './token-feeds.ts';
+import {
+  headKind,
+  paddedLabels,
+  paddedPrefix,
+  paddedRank,
+  smallestSet,
+  type Variant,
+  variantName,
+  variantOf,
+} from './variants.ts';
 
 export interface BatchingOptions {
   base: BaseManifest;
@@ -199,7 +209,7 @@ export function batchingEngine({
         signal?.addEventListener('abort', cancel);
         const arrivedMs = performance.now();
         rows.forEach((row, index) => {
-          const kind = kindOf(row.adapter.manifest);
+          const { manifest } = row.adapter;
           queue.push({
             row,
             job,
@@ -208,8 +218,8 @@ export function batchingEngine({
             arrivedMs,
             tenant,
             priority,
-            kind,
-            length: row.window.ids.length,
+            ...kindOf(manifest),
+            length: rowLength({ window: row.window, virtual: manifest }),
           });
         });
         dispatch();
@@ -235,21 +245,16 @@ const closing = () => new VeneerError('unavailable', 'the engine is closing');
 /**
  * Rows of one kind have products of the same shapes alone and in any batch. A product's width decides in which order the
  * runtime adds up its terms, and the last bit of a sum can turn the rounding of an activation to int8, so another rank,
- * set of modules or number of labels would show in a neighbour's logits.
+ * set of modules, prefix or number of labels would show in a neighbour's logits. To a row without LoRA that of others adds
+ * exactly 0.
  */
-function kindOf({ head, lora, labels }: AdapterManifest): string {
-  const modules = smallestSet(lora.targetModules).join('');
-  return [headKind(head), modules, paddedRank(lora.rank), paddedLabels(labels.length)].join(' ');
-}
-
-/** The graph of a batch. Whether its adapters come as int8 or float32 changes no bit: int8 values are exact in float32. */
-function variantOf(manifests: readonly AdapterManifest[], narrow: boolean): Variant {
-  const { head, lora } = manifests[0]!;
+function kindOf({ head, lora, prefix, labels }: AdapterManifest): Pick<Waiting, 'kind' | 'parts'> {
   return {
-    head: headKind(head),
-    modules: smallestSet(lora.targetModules),
-    form: manifests.every(manifest => manifest.quantization === 'int8') ? 'int8' : 'float32',
-    narrow,
+    kind: `${headKind(head)} ${paddedLabels(labels.length)}`,
+    parts: {
+      ...(lora ? { lora: `${smallestSet(lora.targetModules).join('')} ${paddedRank(lora.rank)}` } : {}),
+      ...(prefix ? { prefix: `${paddedPrefix(prefix.tokens)}` } : {}),
+    },
   };
 }
 
@@ -259,9 +264,10 @@ function deliver(entries: readonly Entry[], { data, shape }: Logits, { head }: V
   entries.forEach(({ row: { window, adapter }, job, index }, row) => {
     const labels = adapter.manifest.labels.length;
     const count = head === 'token' ? window.ids.length : 1;
+    const first = head === 'token' ? (adapter.manifest.prompt?.tokens ?? 0) : 0;
     const logits = new Float32Array(count * labels);
     for (let i = 0; i < count; i++) {
-      const from = (row * places + i) * width;
+      const from = (row * places + first + i) * width;
       logits.set(data.subarray(from, from + labels), i * labels);
     }
     job.results[index] = logits;

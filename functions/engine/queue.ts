@@ -13,6 +13,8 @@ export interface Waiting {
   priority?: Priority | undefined;
   /** What rows of one batch have in common besides their length. */
   kind: string;
+  /** What those rows of one batch have in common that have it at all. Left out: nothing. */
+  parts?: Readonly<Record<string, string>>;
   /** Tokens. */
   length: number;
 }
@@ -31,6 +33,12 @@ const lookAhead = 64;
 
 /** A row fits beside one of `length` if padding it wastes under a fifth. */
 const fits = (length: number, padded: number) => length <= padded && length >= padded * 0.8 - 2;
+
+/** Whether no part of the row differs from the batch's. */
+function goesWith(batch: Readonly<Record<string, string>>, { parts = {} }: Waiting): boolean {
+  for (const name in parts) if ((batch[name] ?? parts[name]) !== parts[name]) return false;
+  return true;
+}
 
 export class FairQueue<Entry extends Waiting> {
   /** Tenants in the order of their turns. */
@@ -107,10 +115,12 @@ function takeFrom<Entry extends Waiting>(
   // Rows up to a little longer than the first may join, so that its neighbours on both sides are found.
   const longest = Math.max(first.length, Math.min(Math.ceil(first.length * 1.2), maxTokens));
   let [padded, shortest] = [first.length, first.length];
+  const parts: Record<string, string> = { ...first.parts };
   const admits = (entry: Entry) => {
     const next = Math.max(padded, entry.length);
     return (
       entry.kind === first.kind &&
+      goesWith(parts, entry) &&
       entry.length <= longest &&
       fits(Math.min(entry.length, shortest), next) &&
       (batch.length + 1) * next <= Math.max(maxTokens, first.length)
@@ -125,6 +135,7 @@ function takeFrom<Entry extends Waiting>(
       if (at < 0) continue;
       const [entry] = entries.splice(at, 1);
       batch.push(entry!);
+      Object.assign(parts, entry!.parts);
       padded = Math.max(padded, entry!.length);
       shortest = Math.min(shortest, entry!.length);
       found = true;

@@ -1,5 +1,5 @@
 /** What computes a batch: in the calling thread (inline-runner.ts), or in a worker thread (worker-runner.ts). */
-import type { Feed } from './batch.ts';
+import type { Feed } from './token-feeds.ts';
 
 export interface Logits {
   data: Float32Array;

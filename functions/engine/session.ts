@@ -1,7 +1,7 @@
 /** The only file that knows onnxruntime-node: opens a serving graph by path and runs it. Nothing is loaded at import. */
 import { createRequire } from 'node:module';
 import type * as OnnxRuntime from 'onnxruntime-node';
-import type { Feed } from './batch.ts';
+import type { Feed } from './token-feeds.ts';
 
 export interface Session {
   /** Runs the graph; its `logits` come back flat with their shape. Blocks the thread while it computes. */

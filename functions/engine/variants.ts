@@ -1,5 +1,6 @@
 /** Serving graphs of one base. A batch takes the one with the smallest set of adapted modules that covers it. */
-import type { Head, TargetModule } from '../artifacts/manifests.ts';
+import type { AdapterManifest, BaseManifest, Head, TargetModule } from '../artifacts/manifests.ts';
+import { VeneerError } from '../error.ts';
 
 export const headKinds = ['pooled', 'pooled-dense', 'token'] as const;
 export type HeadKind = (typeof headKinds)[number];
@@ -7,14 +8,22 @@ export type HeadKind = (typeof headKinds)[number];
 /** Each one contains the one before. */
 export const moduleSets = ['', 'qv', 'qkvo', 'qkvoud'] as const;
 
+export const forms = ['int8', 'float32', 'mixed'] as const;
+
 export interface Variant {
   head: HeadKind;
   modules: readonly TargetModule[];
-  /** How adapter tensors are fed: int8 as stored, or float32 where a batch has an adapter that is not int8. */
-  form: 'int8' | 'float32';
+  /**
+   * How adapter tensors are fed: int8 as stored, float32 where a batch has an adapter that is not int8, or `mixed`: float32,
+   * with rows of other methods than LoRA among them.
+   */
+  form: (typeof forms)[number];
   /** 7-bit activations, for CPUs whose 8-bit products can saturate. Only int8 bases have both kinds. */
   narrow: boolean;
 }
+
+/** Of the adapter tensors that a form is fed. */
+export const dtypeOf = (form: Variant['form']) => (form === 'int8' ? 'int8' : 'float32');
 
 export function headKind(head: Head): HeadKind {
   return head.kind === 'token' ? 'token' : head.dense ? 'pooled-dense' : 'pooled';
@@ -22,7 +31,29 @@ export function headKind(head: Head): HeadKind {
 
 /** Key of the graph in the base manifest, e.g. `token.qv`. */
 export function variantName({ head, modules, form, narrow }: Variant): string {
-  return `${head}.${modules.join('') || 'none'}${form === 'float32' ? '.float32' : ''}${narrow ? '.narrow' : ''}`;
+  return `${head}.${modules.join('') || 'none'}${form === 'int8' ? '' : `.${form}`}${narrow ? '.narrow' : ''}`;
+}
+
+/** The graph of a batch. Whether its adapters come as int8 or float32 changes no bit: int8 values are exact in float32. */
+export function variantOf(manifests: readonly AdapterManifest[], narrow: boolean): Variant {
+  const adapted = manifests.flatMap(({ lora }) => (lora ? [lora] : []));
+  const isInt8 = manifests.every(manifest => manifest.quantization === 'int8');
+  return {
+    head: headKind(manifests[0]!.head),
+    modules: adapted[0] ? smallestSet(adapted[0].targetModules) : [],
+    form: adapted.length < manifests.length ? 'mixed' : isInt8 ? 'int8' : 'float32',
+    narrow,
+  };
+}
+
+/** @throws VeneerError `invalid_artifact` where the base was built before adapters of this method were served. */
+export function checkServed(manifest: AdapterManifest, { name, graphs }: BaseManifest): void {
+  const variant = variantName(variantOf([manifest], false));
+  if (!manifest.lora && !graphs[variant])
+    throw new VeneerError(
+      'invalid_artifact',
+      `base ${name} has no graph ${variant}, which serves this adapter: pull it again with --force`,
+    );
 }
 
 export function modulesOf(set: string): TargetModule[] {
@@ -41,6 +72,7 @@ const powerOfTwo = (least: number, value: number) => {
   return size;
 };
 
-/** What ranks and numbers of labels are padded to in a batch: few sizes, so that rows of unlike adapters share one. */
+/** What ranks, prefixes and numbers of labels are padded to in a batch: few sizes, so that rows of unlike adapters share one. */
 export const paddedRank = (rank: number) => powerOfTwo(8, rank);
+export const paddedPrefix = (tokens: number) => powerOfTwo(8, tokens);
 export const paddedLabels = (labels: number) => powerOfTwo(16, labels);

@@ -1,8 +1,8 @@
 /** Worker thread of the pool: sessions of its own over the same mapped weights, one thread each. */
 import { parentPort } from 'node:worker_threads';
-import type { Feed } from './batch.ts';
 import type { Logits } from './runner.ts';
 import { openSessions } from './session.ts';
+import type { Feed } from './token-feeds.ts';
 
 export interface WorkerRequest {
   id: number;

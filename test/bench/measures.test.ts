@@ -39,7 +39,7 @@ describe('an adapter merged into the weights', () => {
     async (precision, modules, within) => {
       const { store, manifest, graphPath } = await open(precision);
       const adapter = benchAdapter(manifest, { seed: 3, modules, rank: 8 });
-      for (const scale of adapter.lora.scales.keys()) adapter.lora.scales[scale]! *= 20;
+      for (const scale of adapter.lora!.scales.keys()) adapter.lora!.scales[scale]! *= 20;
       const bare = { ...benchAdapter(manifest, { seed: 3, modules: [], rank: 8 }), head: adapter.head };
       const rowOf = (own: ResidentAdapter) =>
         benchRows({ lengths: [20], adapters: [own], config: manifest.config });

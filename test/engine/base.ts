@@ -74,12 +74,13 @@ export async function testBase(size: 'tiny' | 'wide', precision: PrecisionName):
   };
 }
 
-/** An engine in the calling thread; `batches` fills with the number of rows of each run. */
+/** An engine in the calling thread; `batches` and `graphs` fill with the number of rows and the graph of each run. */
 export function countingEngine(
   { manifest, graphPath }: TestBase,
   limits: BatchingOptions['limits'] = { maxTokens: 4096, maxRows: 64 },
-): Engine & { batches: number[] } {
+): Engine & { batches: number[]; graphs: string[] } {
   const batches: number[] = [];
+  const graphs: string[] = [];
   const engine = batchingEngine({
     base: manifest,
     runners: 1,
@@ -92,10 +93,11 @@ export function countingEngine(
         ...runner,
         run(graph, feeds) {
           batches.push(feeds.input_ids!.shape[0]!);
+          graphs.push(graph);
           return runner.run(graph, feeds);
         },
       };
     },
   });
-  return { ...engine, batches };
+  return { ...engine, batches, graphs };
 }

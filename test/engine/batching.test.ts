@@ -2,10 +2,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ResidentAdapter } from '../../functions/artifacts/adapter.ts';
 import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
-import type { Feed } from '../../functions/engine/batch.ts';
 import { batchingEngine } from '../../functions/engine/batching.ts';
 import type { Row } from '../../functions/engine/engine.ts';
 import type { Logits, Runner } from '../../functions/engine/runner.ts';
+import type { Feed } from '../../functions/engine/token-feeds.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { baseManifest } from '../http/fake-base.ts';
 import { randomAdapter, randomRow } from './rows.ts';

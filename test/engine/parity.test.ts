@@ -2,9 +2,10 @@
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Head, TargetModule } from '../../functions/artifacts/manifests.ts';
-import { assemble, tokenFeeds } from '../../functions/engine/batch.ts';
+import { assemble } from '../../functions/engine/batch.ts';
 import type { Row } from '../../functions/engine/engine.ts';
 import { inlineRunner } from '../../functions/engine/inline-runner.ts';
+import { tokenFeeds } from '../../functions/engine/token-feeds.ts';
 import { headKind, smallestSet, variantName } from '../../functions/engine/variants.ts';
 import { openFrozenBase } from '../../trainer/base/frozen-base.ts';
 import type { PrecisionName } from '../../trainer/base/precision.ts';
@@ -73,7 +74,7 @@ describe.each(['fp32', 'int8'] as const)('training and serving over a base in %s
     const frozen = await openFrozenBase({ ...base, precision, cacheDir: tmpdir() });
     const { logits } = buildStep({
       config,
-      method: { name: 'lora', ...lora },
+      method: { name: 'lora', ...lora! },
       frozen: frozen.seams,
       head: { task: taskOf(head), head, labels: spec.labels },
     });

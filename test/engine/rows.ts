@@ -11,7 +11,14 @@ import type {
   Head,
   TargetModule,
 } from '../../functions/artifacts/manifests.ts';
-import { headNames, loraNames, moduleWidths } from '../../functions/artifacts/modules.ts';
+import {
+  headNames,
+  ia3Name,
+  ia3Shape,
+  loraNames,
+  moduleWidths,
+  virtualName,
+} from '../../functions/artifacts/modules.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import type { Row } from '../../functions/engine/engine.ts';
 import { uniform } from '../../trainer/random.ts';
@@ -23,6 +30,8 @@ export interface AdapterSpec {
   labels: number;
   head: Head;
   quantization: AdapterManifest['quantization'];
+  /** In place of LoRA. */
+  method?: Pick<AdapterManifest, 'ia3' | 'prompt' | 'prefix'>;
 }
 
 /** The float tensors of an adapter, by their stored names. */
@@ -34,14 +43,27 @@ export function adapterTensors(config: EncoderConfig, spec: AdapterSpec): Map<st
     const draw = (_: unknown, i: number) => (uniform({ seed: spec.seed, stream: 7 }, stream, i) - 0.5) / 4;
     tensors.set(name, { shape, data: Float32Array.from({ length: size }, draw) });
   };
-  const { family, hiddenSize } = config;
-  for (let layer = 0; layer < config.layers; layer++)
-    for (const module of spec.modules) {
+  const { family, hiddenSize, embeddingSize = hiddenSize } = config;
+  const { ia3, prompt, prefix } = spec.method ?? {};
+  if (prompt) add(virtualName, prompt.tokens, embeddingSize);
+  if (prefix) add(virtualName, prefix.tokens * config.layers * 2, hiddenSize);
+  for (let layer = 0; layer < config.layers; layer++) {
+    for (const module of ia3?.targetModules ?? []) {
+      const name = ia3Name(family, layer, module);
+      add(name, ...ia3Shape(config, module));
+      // Some below zero, some far above one.
+      const { data } = tensors.get(name)!;
+      data.forEach((value, i) => {
+        data[i] = 1 + 12 * value;
+      });
+    }
+    for (const module of spec.method ? [] : spec.modules) {
       const names = loraNames(family, layer, module);
       const widths = moduleWidths(config, module);
       add(names.a, spec.rank, widths.in);
       add(names.b, widths.out, spec.rank);
     }
+  }
   const names = headNames(family, taskOf(spec.head));
   if (spec.head.kind === 'pooled' && spec.head.dense) {
     add(names.denseWeight, hiddenSize, hiddenSize);
@@ -56,11 +78,12 @@ export const taskOf = (head: Head): TaskName =>
   head.kind === 'token' ? 'sequence-labeling' : 'classification';
 
 /** The parts of a manifest that the engine reads. */
-export function manifestOf({ rank, modules, labels, head, quantization }: AdapterSpec): AdapterManifest {
+export function manifestOf(spec: AdapterSpec): AdapterManifest {
+  const { rank, modules, labels, head, quantization, method } = spec;
   return {
     task: taskOf(head),
     labels: Array.from({ length: labels }, (_, i) => `label-${i}`),
-    lora: { rank, alpha: 2 * rank, targetModules: modules },
+    ...(method ?? { lora: { rank, alpha: 2 * rank, targetModules: modules } }),
     head,
     quantization,
   } as unknown as AdapterManifest;

@@ -221,6 +221,15 @@ const cases: { [Op in Exclude<OpName, 'input' | 'weight'>]: Case[] } = {
       indices: { rows: 7, shape: [3, 5] },
     },
   ],
+  replaceRows: [
+    {
+      shapes: [
+        [7, 4],
+        [3, 4],
+      ],
+      build: (g, [a, b]) => [g.replaceRows(a!, g.constant([4, 0, 5], [3], 'int32'), b!)],
+    },
+  ],
   dropoutMask: [
     [['B', 'S', 8] as Shape, 0.1, 0] as const,
     [['B', 2, 'S', 'S'] as Shape, 0.5, 14] as const,

@@ -13,7 +13,7 @@ import { exportAdapter } from '../../trainer/commands/export.ts';
 import { onnxEngine } from '../../trainer/engines/onnx.ts';
 import { onnxExport } from '../../trainer/export/onnx.ts';
 import { standIn } from '../../trainer/forward-engine.ts';
-import { type MethodName, methodNames } from '../../trainer/methods/methods.ts';
+import { type MethodName, methodNames, methods } from '../../trainer/methods/methods.ts';
 import { uniform } from '../../trainer/random.ts';
 import { readRunDirectory } from '../../trainer/run-directory.ts';
 import { openRunEngine } from '../../trainer/run-engine.ts';
@@ -32,6 +32,7 @@ const tolerance = 1e-4;
 const lengths = [7, 24, 12];
 const meanDense: Head = { kind: 'pooled', pooling: 'mean', dense: true };
 const token: Head = { kind: 'token' };
+const addTokens: MethodName[] = ['prompt', 'prefix'];
 
 const path = (name: string) => join(opened.folder, name);
 
@@ -127,20 +128,23 @@ describe('an adapter of the store', () => {
 
 describe('a directory of train', () => {
   test.each(
-    methodNames.flatMap((method): [MethodName, TaskName, Head][] => [
-      [method, 'classification', meanDense],
-      [method, 'sequence-labeling', token],
-    ]),
+    methodNames
+      .filter(method => !addTokens.includes(method))
+      .flatMap((method): [MethodName, TaskName, Head][] => [
+        [method, 'classification', meanDense],
+        [method, 'sequence-labeling', token],
+      ]),
   )('%s, %s: what was trained is merged into the weights', async (method, task, head) => {
     const { manifest } = opened.base;
     const directory = await writeTraining(path(`${method}-${task}`), manifest, { task, head, method });
     const out = `${directory}-onnx`;
     await exportAdapter(opened.store, { adapter: directory, out, format: 'onnx' }, () => {});
     const outputs = await exportedLogits(out);
-    if (method === 'lora') {
-      const version = { tenant: 'acme', name: task, alias: 'live', minMetrics: {} };
+    if (methods[method].unserved === null) {
+      const name = `${method}-${task}`;
+      const version = { tenant: 'acme', name, alias: 'live', minMetrics: {} };
       await publish(opened.store, await readAdapterDirectory(directory), version);
-      const adapter = await opened.load('acme', task);
+      const adapter = await opened.load('acme', name);
       const rows = windows().map((window): Row => ({ window, adapter }));
       expectLogits(outputs, task, await opened.base.engine.run(rows));
       return;
@@ -154,6 +158,16 @@ describe('a directory of train', () => {
     const logits = await engine.run(windows().map(window => ({ window, adapter })));
     await engine.close();
     expectLogits(outputs, task, logits);
+  });
+
+  test.each(addTokens)('%s: is refused, since no weight holds it', async method => {
+    const training = { task: 'classification', head: meanDense, method } as const;
+    const directory = await writeTraining(path(method), opened.base.manifest, training);
+    const out = path(`${method}-onnx`);
+    await expect(
+      exportAdapter(opened.store, { adapter: directory, out, format: 'onnx' }, () => {}),
+    ).rejects.toThrow(/^--method .+ adds vectors beside the tokens.+say --format peft$/);
+    await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 
@@ -206,12 +220,12 @@ test('the files beside the model say what transformers and people need', async (
   await session.release();
 });
 
-test('what is no LoRA is not exported for PEFT, nor pushed', async () => {
+test('what is not served is not exported for PEFT, nor pushed', async () => {
   const training = { task: 'classification', head: meanDense, method: 'dora' } as const;
   const directory = await writeTraining(path('no lora'), opened.base.manifest, training);
   const out = path('no-peft');
   await expect(exportAdapter(opened.store, { adapter: directory, out }, () => {})).rejects.toThrow(
-    /trained by --method dora: only LoRA.*--format onnx/,
+    /trained by --method dora: only what is served is exported for PEFT.*--format onnx/,
   );
   await expect(readdir(out)).rejects.toMatchObject({ code: 'ENOENT' });
   await expect(readAdapterDirectory(directory)).rejects.toThrow(

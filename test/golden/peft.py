@@ -15,7 +15,7 @@ from pathlib import Path
 del sys.path[0]  # Else `import peft` would find this file.
 
 import torch
-from peft import IA3Config, LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import IA3Config, LoraConfig, PromptTuningConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
@@ -56,12 +56,14 @@ class PooledClassifier(nn.Module):
 
     def __init__(self, config, pooling, has_pooler):
         super().__init__()
+        self.config, self.device = config, torch.device("cpu")  # PEFT asks for both.
         self.pooling = pooling
         self.bert = BertModel(config, add_pooling_layer=has_pooler)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
 
-    def forward(self, input_ids, attention_mask, token_type_ids):
-        hidden = self.bert(input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).last_hidden_state
+    def forward(self, input_ids=None, attention_mask=None, token_type_ids=None, inputs_embeds=None, **_):
+        inputs = dict(attention_mask=attention_mask, token_type_ids=token_type_ids, inputs_embeds=inputs_embeds)
+        hidden = self.bert(input_ids, **inputs).last_hidden_state
         mask = attention_mask[:, :, None].to(hidden.dtype)
         pooled = (hidden * mask).sum(1) / mask.sum(1) if self.pooling == "mean" else hidden[:, 0]
         if self.bert.pooler is not None:
@@ -142,6 +144,9 @@ def loss_of(case, logits, labels, mask):
     return F.cross_entropy(flat, labels.reshape(-1), weight=weight, ignore_index=IGNORED, label_smoothing=smoothing)
 
 
+TASK_TYPES = {"classification": "SEQ_CLS", "sequence-labeling": "TOKEN_CLS", "question-answering": "QUESTION_ANS"}
+
+
 def own_names(base):
     """Names under which tensors of the encoder are recorded where they are trained themselves."""
     return {f"base_model.model.bert.{name}" for name in base}
@@ -158,9 +163,13 @@ def trainable_of(case, model, whole):
             parameter.requires_grad = is_head or method == "full" or name.endswith(".bias")
         named = {f"base_model.model.{name}": parameter for name, parameter in model.named_parameters()}
         return model.eval(), {name: parameter for name, parameter in named.items() if parameter.requires_grad}
+    if method == "prompt":
+        config = PromptTuningConfig(task_type=TASK_TYPES[case["task"]], num_virtual_tokens=case["virtual"], modules_to_save=whole)
+        return virtual_trainable(get_peft_model(model, config).eval())
     paths = lambda modules: rf"bert\.encoder\.layer\.\d+\.({'|'.join(re.escape(PATHS[module]) for module in modules)})"
     if method == "ia3":
-        config = IA3Config(target_modules=paths("kvd"), feedforward_modules=paths("d"), modules_to_save=whole)
+        modules = "".join(case["targetModules"])
+        config = IA3Config(target_modules=paths(modules), feedforward_modules=paths([m for m in modules if m in "od"]), modules_to_save=whole)
     else:
         config = LoraConfig(
             r=case["rank"],
@@ -182,6 +191,26 @@ def trainable_of(case, model, whole):
     return model, trainable
 
 
+def virtual_trainable(model):
+    """The same for prompts and prefixes. PEFT's models for them have no `model` in the names of their heads."""
+    named = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    vectors = named.pop("prompt_encoder.default.embedding.weight")
+    heads = {name.replace(".modules_to_save.default", "").replace("base_model.", "base_model.model.", 1): parameter for name, parameter in named.items()}
+    state = {name.replace("base_model.", "base_model.model.", 1): tensor for name, tensor in get_peft_model_state_dict(model).items()}
+    assert {"prompt_embeddings"} < state.keys() <= {"prompt_embeddings", *heads}
+    return model, {"prompt_embeddings": vectors, **heads}
+
+
+def outputs_of(case, model, batch):
+    """PEFT's model for QUESTION_ANS drops token types, so there the prompt is laid before the words as PEFT does elsewhere."""
+    if case.get("method") != "prompt" or case["task"] != "question-answering":
+        return model(**batch)
+    rows, virtual = len(batch["input_ids"]), case["virtual"]
+    before = lambda value, name: torch.cat([torch.full((rows, virtual), value), batch[name]], 1)
+    words = torch.cat([model.get_prompt(batch_size=rows), model.word_embeddings(batch["input_ids"])], 1)
+    return model.base_model(inputs_embeds=words, attention_mask=before(1, "attention_mask"), token_type_ids=before(0, "token_type_ids"))
+
+
 def step(case, base, generator):
     """One forward and backward pass. `base` holds the encoder's weights."""
     model, whole = model_of(case)
@@ -194,13 +223,15 @@ def step(case, base, generator):
 
     model.double()
     batch, labels = batch_of(case, generator)
-    output = model(**batch)
+    output = outputs_of(case, model, batch)
     if case["task"] == "question-answering":
         logits = torch.stack([output.start_logits, output.end_logits], 2)
     else:
         logits = getattr(output, "logits", output)
-    loss = loss_of(case, logits, labels, batch["attention_mask"])
-    if hasattr(output, "logits") and case["labelSmoothing"] == 0 and "classWeights" not in case:
+    # A prompt's own places have logits of tokens, too, which teach nothing.
+    own = logits[:, case.get("virtual", 0) :] if case.get("method") == "prompt" and logits.dim() == 3 else logits
+    loss = loss_of(case, own, labels, batch["attention_mask"])
+    if hasattr(output, "logits") and own is logits and case["labelSmoothing"] == 0 and "classWeights" not in case:
         given = labels.double() if case.get("problem") in ("multi-label", "regression") else labels
         assert torch.equal(loss, model(**batch, labels=given).loss)
     loss.backward()
@@ -217,7 +248,7 @@ def step(case, base, generator):
 
 def cases():
     """Three tasks by four sets of modules by two ranks; all four pooled heads, both activations, label smoothing. Then the
-    other problems of classification, and class weights."""
+    other problems of classification, class weights, prompts, and IA3 as PEFT has it for BERT by default."""
     tasks = {
         "classification": ["a", "b", "c"],
         "sequence-labeling": ["O", "B-x", "I-x", "B-y", "I-y"],
@@ -254,8 +285,8 @@ def cases():
         ("lora", "classification", mean, dict(rank=4, alpha=6, rsLora=True, targetModules=["q", "d"])),
         ("dora", "classification", dense, dict(rank=2, alpha=3, targetModules=["q", "v"])),
         ("dora", "sequence-labeling", token, dict(rank=4, alpha=8, targetModules=["k", "o", "u", "d"])),
-        ("ia3", "classification", mean, {}),
-        ("ia3", "question-answering", token, {}),
+        ("ia3", "classification", mean, dict(targetModules=["k", "v", "d"])),
+        ("ia3", "question-answering", token, dict(targetModules=["k", "v", "d"])),
         ("bitfit", "classification", dense, {}),
         ("bitfit", "sequence-labeling", token, {}),
         ("full", "classification", dense, {}),
@@ -275,6 +306,14 @@ def cases():
         plain | dict(name="regression", task="classification", problem="regression", labels=["LABEL_0"]),
         plain | weights | dict(name="single-label.weighted", task="classification", problem="single-label", labels=["a", "b", "c", "d"], labelSmoothing=0.1),
         plain | weights | dict(name="sequence-labeling.weighted", task="sequence-labeling", labels=["O", "B-x", "I-x", "B-y"], head=dict(kind="token")),
+    ]
+    virtual = dict(method="prompt", activation="gelu", labelSmoothing=0, tokens=12, lengths=[12, 7, 3])
+    made += [
+        virtual | dict(name="prompt.classification", task="classification", labels=tasks["classification"], head=pooled[1], virtual=5),
+        virtual | dict(name="prompt.classification.mean", task="classification", labels=tasks["classification"], head=pooled[0], virtual=1),
+        virtual | dict(name="prompt.sequence-labeling", task="sequence-labeling", labels=tasks["sequence-labeling"], head=token, virtual=8),
+        virtual | dict(name="prompt.question-answering", task="question-answering", labels=tasks["question-answering"], head=token, virtual=3),
+        virtual | dict(name="ia3.sequence-labeling", task="sequence-labeling", labels=tasks["sequence-labeling"], head=token, method="ia3", targetModules=["k", "v", "o", "d"]),
     ]
     return made
 

@@ -1,5 +1,5 @@
 /**
- * One training step against PyTorch and PEFT (golden/peft, written by peft.py and dropout.py in float64): logits, loss and the gradient of
+ * One training step against PyTorch and PEFT (golden/peft, written by peft.py, prefix.py and dropout.py in float64): logits, loss and the gradient of
  * every trainable tensor, on both engines.
  */
 import { readFileSync } from 'node:fs';
@@ -30,6 +30,8 @@ interface Case {
   alpha?: number;
   rsLora?: boolean;
   targetModules?: TargetModule[];
+  /** Tokens of a prompt or prefix. */
+  virtual?: number;
   activation: string;
   labelSmoothing: number;
   problem?: Problem;
@@ -45,7 +47,7 @@ const path = (name: string) => fileURLToPath(new URL(`peft/${name}`, import.meta
 const json = (name: string) => JSON.parse(readFileSync(path(name), 'utf8'));
 const tensorsOf = (name: string) => readSafetensors(readFileSync(path(name)), name);
 
-const cases: Case[] = json('cases.json');
+const cases: Case[] = [...json('cases.json'), ...json('prefix.json')];
 const dropoutCases: Case[] = json('dropout.json');
 const config = json('config.json');
 const weights: WeightsFile = {
@@ -81,9 +83,13 @@ function headOf({ task, problem, labels, head, labelSmoothing, classWeights }: C
 
 function stepOf(testCase: Case): Step {
   const { method = 'lora', activation, dropout, rank, alpha, rsLora, targetModules } = testCase;
+  const flags = {
+    ...{ rank, alpha, rsLora, targetModules },
+    ...(testCase.virtual === undefined ? {} : { [`${method}Tokens`]: testCase.virtual }),
+  };
   return buildStep({
     config: bert.readConfig({ ...config, hidden_act: activation }),
-    method: specOf(method, { rank, alpha, rsLora, targetModules }),
+    method: specOf(method, flags),
     head: headOf(testCase),
     ...(dropout ? { dropout } : {}),
   });
@@ -92,16 +98,23 @@ function stepOf(testCase: Case): Step {
 const ints = ({ data }: Tensor) => new Int32Array(new Uint8Array(data).buffer);
 
 /** What each row teaches, from the labels as they were given to PyTorch. */
-function taughtBy({ problem, task, labels: { length: classes }, lengths }: Case, { dtype, data }: Tensor) {
+function taughtBy(testCase: Case, { dtype, data }: Tensor) {
+  const { problem, task, labels, lengths } = testCase;
+  const classes = labels.length;
+  const virtual = { prompt: { tokens: leadOf(testCase) } };
   const bytes = new Uint8Array(data).buffer;
   const all = dtype === 'F32' ? new Float32Array(bytes) : new Int32Array(bytes);
   const perRow = all.length / lengths.length;
   return lengths.map((_, row) => {
     const own = all.slice(row * perRow, (row + 1) * perRow);
     const indices = Array.from({ length: classes }, (_, label) => label).filter(label => own[label] === 1);
-    return { targets: task === 'classification' && problem === 'multi-label' ? Int32Array.from(indices) : own };
+    const targets = task === 'classification' && problem === 'multi-label' ? Int32Array.from(indices) : own;
+    return { targets, virtual };
   });
 }
+
+/** Places of a row before its tokens. */
+const leadOf = ({ method, virtual = 0 }: Case) => (method === 'prompt' ? virtual : 0);
 
 /** The recorded batch, with `extra` more columns of padding that hold arbitrary ids. */
 function inputsOf(
@@ -109,16 +122,20 @@ function inputsOf(
   golden: ReadonlyMap<string, Tensor>,
   extra: number,
 ): Record<string, HostTensor> {
-  const { lengths, head, tokens: recorded } = testCase;
+  const { head, tokens: recorded, method, virtual = 0 } = testCase;
+  const lead = leadOf(testCase);
+  const lengths = testCase.lengths.map(length => lead + length);
   const rows = lengths.length;
-  const tokens = recorded + extra;
+  const tokens = lead + recorded + extra;
   const spec = headOf(testCase);
   const taught = taughtBy(testCase, golden.get('labels')!);
   const widened = (name: string, filler: number): HostTensor => {
     const from = ints(golden.get(name)!);
     const data = new Int32Array(rows * tokens).fill(filler);
-    for (let row = 0; row < rows; row++)
-      data.set(from.subarray(row * recorded, (row + 1) * recorded), row * tokens);
+    for (let row = 0; row < rows; row++) {
+      data.fill(0, row * tokens, row * tokens + lead);
+      data.set(from.subarray(row * recorded, (row + 1) * recorded), row * tokens + lead);
+    }
     return { dtype: 'int32', shape: [rows, tokens], data };
   };
   const perToken = (f: (row: number, token: number) => number) =>
@@ -131,7 +148,26 @@ function inputsOf(
   const inputs: Record<string, HostTensor> = {
     input_ids: widened('input_ids', 63),
     token_type_ids: widened('token_type_ids', 1),
-    position_ids: { dtype: 'int32', shape: [tokens], data: Int32Array.from({ length: tokens }, (_, i) => i) },
+    position_ids: {
+      dtype: 'int32',
+      shape: [tokens],
+      data: Int32Array.from({ length: tokens }, (_, i) => i + (method === 'prefix' ? virtual : 0)),
+    },
+    answer_bias: {
+      dtype: 'float32',
+      shape: [rows, 1, tokens],
+      data: perToken((row, token) => (token >= lead && token < lengths[row]! ? 0 : -1e9)),
+    },
+    prompt_slots: {
+      dtype: 'int32',
+      shape: [rows, tokens],
+      data: Int32Array.from(perToken((_, token) => (token < lead ? token + 1 : 0))),
+    },
+    prompt_keep: {
+      dtype: 'float32',
+      shape: [rows, tokens, 1],
+      data: perToken((_, token) => Number(token >= lead)),
+    },
     attention_bias: {
       dtype: 'float32',
       shape: [rows, 1, 1, tokens],
@@ -227,7 +263,7 @@ test.each(cases.map(testCase => [testCase.name, testCase] as const))(
 test('the cases cover every method, target module, head and activation, padding and both token types', () => {
   expect(new Set(cases.map(({ method = 'lora' }) => method))).toEqual(new Set(methodNames));
   expect(new Set(cases.map(({ targetModules }) => targetModules?.join('')))).toEqual(
-    new Set(['qv', 'qkvo', 'qkvoud', 'd', 'qd', 'koud', undefined]),
+    new Set(['qv', 'qkvo', 'qkvoud', 'd', 'qd', 'koud', 'kvd', 'kvod', undefined]),
   );
   expect(new Set(cases.map(({ head }) => JSON.stringify(head))).size).toBe(5);
   expect(new Set(cases.map(({ problem }) => problem))).toEqual(

@@ -1,14 +1,14 @@
 /** Training methods: their options, and where their parameters begin. Gradients are checked in test/golden. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { baseFile } from '../../functions/artifacts/bases.ts';
-import { tokenFeeds } from '../../functions/engine/batch.ts';
+import { tokenFeeds } from '../../functions/engine/token-feeds.ts';
 import type { WeightsFile } from '../../trainer/engines/engine.ts';
 import { onnxEngine } from '../../trainer/engines/onnx.ts';
-import { type MethodSpec, methodNames, specOf } from '../../trainer/methods/methods.ts';
+import { type MethodSpec, methodNames, methodParameters, specOf } from '../../trainer/methods/methods.ts';
 import { views } from '../../trainer/parameters.ts';
 import { startValues } from '../../trainer/start.ts';
 import { buildStep } from '../../trainer/step.ts';
-import { readWeightsFile } from '../../trainer/weights.ts';
+import { readWeight, readWeightsFile } from '../../trainer/weights.ts';
 import { type GoldenBase, openGoldenBase } from '../peft/golden-base.ts';
 
 let opened: GoldenBase;
@@ -51,17 +51,22 @@ describe('options', () => {
   test.each([
     [() => specOf('full', { rank: 8 }), '--rank goes with --method lora, dora, not with full'],
     [
-      () => specOf('ia3', { targetModules: ['q'] }),
-      '--target-modules goes with --method lora, dora, not with ia3',
+      () => specOf('bitfit', { targetModules: ['q'] }),
+      '--target-modules goes with --method lora, dora, ia3, not with bitfit',
     ],
     [() => specOf('bitfit', { rsLora: true }), '--rs-lora goes with --method lora, dora, not with bitfit'],
+    [() => specOf('ia3', { targetModules: ['q', 'v'] }), '--target-modules q,v: --method ia3 scales k,v,o,d'],
+    [
+      () => specOf('prefix', { promptTokens: 3 }),
+      '--prompt-tokens goes with --method prompt, not with prefix',
+    ],
     [() => specOf('lora', { fromScratch: true }), '--from-scratch goes with --method full, not with lora'],
   ])('of another method are refused: %#', (choose, told) => {
     expect(choose).toThrow(told);
   });
 });
 
-test('every method begins as the base: before the first step, logits are those of the frozen encoder', async () => {
+test('every method but those that add tokens begins as the base: before the first step, logits are those of the frozen encoder', async () => {
   const { config } = opened.base.manifest;
   const ids = Int32Array.of(2, 9, 33, 41, 17, 3);
   const window = { ids, typeIds: Int32Array.of(0, 0, 0, 1, 1, 1), position: 1, first: 0, count: 4 };
@@ -80,12 +85,33 @@ test('every method begins as the base: before the first step, logits are those o
   };
   // B of LoRA is zero.
   const expected = await logitsOf(specOf('lora', {}));
-  for (const name of methodNames) {
+  for (const name of methodNames.filter(name => name !== 'prompt' && name !== 'prefix')) {
     const logits = await logitsOf(specOf(name, {}));
     logits.forEach((value, i) => {
       expect(Math.abs(value - expected[i]!), name).toBeLessThan(1e-5);
     });
   }
+});
+
+test('a prompt begins with words of the vocabulary, which the seed chooses', async () => {
+  const words = new Set<string>();
+  const table = (await readWeight(weights, 'embeddings.word_embeddings.weight'))!;
+  const width = opened.base.manifest.config.hiddenSize;
+  for (let i = 0; i < table.length; i += width) words.add(`${table.slice(i, i + width)}`);
+  const vectors = (await begun(specOf('prompt', { promptTokens: 6 }))).parts.get('prompt_embeddings')!;
+  const drawn = Array.from({ length: 6 }, (_, i) => `${vectors.slice(i * width, (i + 1) * width)}`);
+  expect(drawn.filter(word => !words.has(word))).toEqual([]);
+  expect(new Set(drawn).size).toBeGreaterThan(3);
+});
+
+test('a prefix is refused for a family whose attention goes by distances', () => {
+  const { config } = opened.base.manifest;
+  const mpnet = { ...config, family: 'mpnet', relativeBuckets: 32 };
+  const modernbert = { ...config, family: 'modernbert', rotary: { global: 160_000, local: 10_000 } };
+  for (const other of [mpnet, modernbert])
+    expect(() => methodParameters(other, specOf('prefix', {}))).toThrow(
+      `--method prefix: attention of family ${other.family}`,
+    );
 });
 
 test('from scratch, matrices are normal with deviation 0.02, biases zero, and gains of LayerNorm one', async () => {

@@ -6,7 +6,7 @@ import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
 import type { BaseManifest, Head } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { headParameters } from '../../trainer/heads.ts';
-import { type MethodName, methodParameters, specOf } from '../../trainer/methods/methods.ts';
+import { type MethodName, methodOf, methodParameters, specOf } from '../../trainer/methods/methods.ts';
 import { uniform } from '../../trainer/random.ts';
 import { runFiles } from '../../trainer/run-directory.ts';
 
@@ -56,7 +56,7 @@ export async function writeTraining(
   const file = writeAdapter(tensors, 'float32');
   const ref = { sha256: sha256(file), bytes: file.length };
   const { name, ...settings } = spec;
-  const isServed = name === 'lora';
+  const isServed = methodOf(spec).unserved === null;
   const manifest = {
     formatVersion: 1,
     task: training.task,
@@ -66,7 +66,7 @@ export async function writeTraining(
     metrics: { trained: {}, served: {} },
     training: { config: {}, seed: 5, engine: 'none', dataset: sha256('no data') },
     ...(isServed
-      ? { lora: settings, quantization: 'float32', files: { 'adapter.safetensors': ref } }
+      ? { [name]: settings, quantization: 'float32', files: { 'adapter.safetensors': ref } }
       : { method: spec, files: { [runFiles.parameters]: ref } }),
   };
   await mkdir(directory, { recursive: true });

@@ -1,7 +1,7 @@
 /** config.json of every family: what is read of it, and what is refused by name because it would compute something else. */
 import { describe, expect, test } from 'vitest';
 import type { BaseManifest } from '../../functions/artifacts/manifests.ts';
-import { tokenFeeds } from '../../functions/engine/batch.ts';
+import { tokenFeeds } from '../../functions/engine/token-feeds.ts';
 import { familyOf } from '../../trainer/models/families.ts';
 import { trainingTasks } from '../../trainer/tasks/tasks.ts';
 import type { TrainOptions } from '../../trainer/train-options.ts';

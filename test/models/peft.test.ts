@@ -104,7 +104,7 @@ test("ModernBERT's own head is refused, a plain one that config.json states is n
     /LayerNorm before the classifier.*veneer\.head/,
   );
   const { manifest } = await modernbert.adapter('fp32');
-  expect(manifest.lora.targetModules).toEqual(['q', 'k', 'v', 'o', 'u', 'd']);
+  expect(manifest.lora?.targetModules).toEqual(['q', 'k', 'v', 'o', 'u', 'd']);
 });
 
 test('a dense layer that was not trained and is no part of the base is named', async () => {

@@ -1,6 +1,6 @@
 /** Whether a rounded base still says of a run's own texts what the float32 base says: the gate before training on it. */
 import type { BaseManifest } from '../../functions/artifacts/manifests.ts';
-import { tokenFeeds } from '../../functions/engine/batch.ts';
+import { tokenFeeds } from '../../functions/engine/token-feeds.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { TrainingRow } from '../batches.ts';
 import type { Engine } from '../engines/engine.ts';

@@ -71,7 +71,7 @@ function roundedSeams({ config }: Pick<BaseManifest, 'config'>, precision: Preci
   return {
     rounded: true,
     lookup: precision.lookup,
-    project: ({ g, layer, modules, x }) => modules.map(module => linear({ g, layer, module, x })),
+    project: ({ modules, ...site }) => modules.map(module => linear({ ...site, module })),
   };
 }
 

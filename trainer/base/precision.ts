@@ -23,6 +23,8 @@ export interface LinearSite {
   smoothing?: string | undefined;
   /** What is added to x so that it is not negative; the stored bias has taken it back. Null where x has both signs. */
   shift: number | null;
+  /** Whether x can be lower than that allows. */
+  signed: boolean;
 }
 
 /** x that comes out of an activation has a lowest value: GELU's is -0.17. Null where it is multiplied by a gate. */
@@ -83,7 +85,13 @@ const int8 = (levels: number): Precision => ({
     const scales = site.g.weight(`${site.path}.weight.scale`, [site.out]);
     const { g, smoothing } = site;
     const x = smoothing === undefined ? site.x : g.mul(site.x, g.weight(smoothing, [site.in]));
-    return g.quantizedLinear(x, { weight, scales, bias: biasOf(site) }, { levels, shift: site.shift });
+    const { shift } = site;
+    const stored = { weight, scales, bias: biasOf(site) };
+    if (!site.signed || shift === null) return g.quantizedLinear(x, stored, { levels, shift });
+    // The stored bias has taken the shift back: as much as the shifted product of zeros gives.
+    const zeros = g.expand(g.constant([0], [1, 1]), [1, site.in]);
+    const taken = g.quantizedLinear(zeros, { weight, scales }, { levels, shift });
+    return g.add(g.quantizedLinear(x, stored, { levels }), taken);
   },
   lookup: ({ g, name, rows, width, indices, role }) => {
     if (role === 'plain') return tableLookup({ g, name, rows, width, indices, role });

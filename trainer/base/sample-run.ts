@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EncoderConfig, Head } from '../../functions/artifacts/manifests.ts';
-import { tokenFeeds } from '../../functions/engine/batch.ts';
+import { tokenFeeds } from '../../functions/engine/token-feeds.ts';
 import { windowsOf } from '../../functions/tasks/windows.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
 import type { HostTensor } from '../engines/engine.ts';

@@ -6,17 +6,24 @@ import type { Value } from '../graph/value.ts';
 import { activationShift, type Precision } from './precision.ts';
 import { smoothingName } from './smoothing.ts';
 
-/** One layer's module applied to x [rows, in]: [rows, out]. */
-export type FrozenLinear = (site: { g: Graph; layer: number; module: TargetModule; x: Value }) => Value;
+/** One layer's module applied to x [rows, in]: [rows, out]. `signed`: see Project. */
+export type FrozenLinear = (site: {
+  g: Graph;
+  layer: number;
+  module: TargetModule;
+  x: Value;
+  signed?: boolean;
+}) => Value;
 
 export function servedLinear(config: EncoderConfig, precision: Precision): FrozenLinear {
   const { module: pathOf } = familyNames(config.family);
-  return ({ g, layer, module, x }) =>
+  return ({ g, layer, module, x, signed = false }) =>
     precision.linear({
       g,
       path: pathOf(layer, module),
       ...moduleWidths(config, module),
       x,
+      signed,
       smoothing: smoothingName(layer, module),
       shift: module === 'd' ? activationShift(config) : null,
     });

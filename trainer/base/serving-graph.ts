@@ -6,6 +6,8 @@ import type { EncoderConfig, TargetModule } from '../../functions/artifacts/mani
 import { familyNames } from '../../functions/artifacts/modules.ts';
 import { loraPacks, scaleInput } from '../../functions/engine/packs.ts';
 import {
+  dtypeOf,
+  forms,
   headKinds,
   moduleSets,
   modulesOf,
@@ -19,6 +21,7 @@ import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderInputs, type Project } from '../models/family.ts';
+import { prefixed, promptedLookup, scaledLinear } from './mixed-rows.ts';
 import { type Precision, type PrecisionName, precisions } from './precision.ts';
 import { servedLinear } from './served-linear.ts';
 
@@ -50,8 +53,9 @@ function packedLora(g: Graph, config: EncoderConfig, { modules, form }: Variant)
       });
     };
     const ranks = product([stacked, 'R']);
-    const stored = g.input(input, [groups.length, 'B', ranks, width], form);
-    cut(packed[side], form === 'int8' ? g.cast(stored) : stored);
+    const dtype = dtypeOf(form);
+    const stored = g.input(input, [groups.length, 'B', ranks, width], dtype);
+    cut(packed[side], dtype === 'int8' ? g.cast(stored) : stored);
     if (side === 'a') cut(packed.scales, g.input(scaleInput(pack), [groups.length, 'B', 1, ranks]));
   }
   return packed;
@@ -66,7 +70,8 @@ interface PerRow {
 
 /** y = x W' + b + ((x A') * scales) B with A, scales and B of each row. */
 function perRowProject({ g, config, variant, precision }: PerRow): Project {
-  const linear = servedLinear(config, precision);
+  const served = servedLinear(config, precision);
+  const linear = variant.form === 'mixed' ? scaledLinear(g, config, served) : served;
   const packed = packedLora(g, config, variant);
   return ({ layer, modules, x }) => {
     const adapted = modules.filter(module => variant.modules.includes(module));
@@ -99,8 +104,9 @@ function perRowHead({ g, config, variant: { head, form } }: PerRow, hidden: Valu
   const width = config.hiddenSize;
   const rows = g.reshape(hidden, ['B', 'S', width]);
   const linear = (x: Value, name: string, out: string | number) => {
-    const stored = g.input(`${name}_weight`, ['B', out, width], form);
-    const product = g.matmul(x, form === 'int8' ? g.cast(stored) : stored, { transB: true });
+    const dtype = dtypeOf(form);
+    const stored = g.input(`${name}_weight`, ['B', out, width], dtype);
+    const product = g.matmul(x, dtype === 'int8' ? g.cast(stored) : stored, { transB: true });
     const scaled = g.mul(product, g.input(`${name}_scale`, ['B', 1, out]));
     return g.add(scaled, g.input(`${name}_bias`, ['B', 1, out]));
   };
@@ -112,9 +118,14 @@ function perRowHead({ g, config, variant: { head, form } }: PerRow, hidden: Valu
 }
 
 function servingGraph({ g, config, variant, precision }: PerRow): Value {
-  const inputs = encoderInputs(g);
   const project = perRowProject({ g, config, variant, precision });
-  const hidden = familyOf(config.family).encode({ g, config, inputs, project, lookup: precision.lookup });
+  const plain = { g, config, inputs: encoderInputs(g), project, lookup: precision.lookup };
+  const mixed = () => ({
+    ...plain,
+    ...prefixed(g, config, plain.inputs),
+    lookup: promptedLookup(g, config, plain.lookup),
+  });
+  const hidden = familyOf(config.family).encode(variant.form === 'mixed' ? mixed() : plain);
   return perRowHead({ g, config, variant, precision }, hidden);
 }
 
@@ -127,7 +138,7 @@ export function servingGraphs(
   const { full, narrow } = precisions[name];
   const variants = headKinds.flatMap(head =>
     moduleSets.flatMap(set =>
-      (['int8', 'float32'] as const).flatMap(form =>
+      forms.flatMap(form =>
         (narrow ? [false, true] : [false]).map(isNarrow => ({
           head,
           modules: modulesOf(set),

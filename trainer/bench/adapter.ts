@@ -67,7 +67,7 @@ export function benchAdapterLoader(base: BaseManifest, spec: BenchAdapter): () =
   const file = adapterFile(base, spec);
   const manifest = manifestOf(base, spec, file);
   // Without modules it adapts nothing but the head, which no stored manifest may say.
-  const bare = { ...manifest, lora: { ...manifest.lora, targetModules: spec.modules } };
+  const bare = { ...manifest, lora: { ...manifest.lora!, targetModules: spec.modules } };
   return () => readAdapter(file, { manifest: bare, digest: String(spec.seed), config: base.config });
 }
 

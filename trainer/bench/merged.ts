@@ -4,7 +4,7 @@
  */
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ResidentAdapter } from '../../functions/artifacts/adapter.ts';
+import type { ResidentAdapter, ResidentLora } from '../../functions/artifacts/adapter.ts';
 import { baseFile } from '../../functions/artifacts/bases.ts';
 import { type BaseManifest, type TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
 import { familyNames, moduleWidths } from '../../functions/artifacts/modules.ts';
@@ -60,6 +60,7 @@ function mergedWeights({
 }): Uint8Array {
   const [places, floats] = [stored, exact].map(bytes => new Map(readSafetensors(bytes, 'weights')));
   const merged = stored.slice();
+  if (!lora) throw new Error('only LoRA is merged here');
   lora.layout.sites.forEach((sites, layer) => {
     for (const module of targetModules) {
       if (!sites[module]) continue;
@@ -84,7 +85,7 @@ function mergedWeights({
 /** Adds scaled BA to W [out, in]. */
 function addDelta(
   weight: Float32Array,
-  site: { lora: ResidentAdapter['lora']; layer: number; module: TargetModule; in: number; out: number },
+  site: { lora: ResidentLora; layer: number; module: TargetModule; in: number; out: number },
 ): void {
   const { data, scales, layout } = site.lora;
   const place = layout.sites[site.layer]![site.module]!;

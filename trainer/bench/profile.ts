@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { Feed } from '../../functions/engine/batch.ts';
+import type { Feed } from '../../functions/engine/token-feeds.ts';
 import { median } from './child.ts';
 
 export interface NodeTime {

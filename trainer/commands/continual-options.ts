@@ -42,7 +42,5 @@ export function continualMethod(
       `--orthogonal: the scale is that of --from ${from.name}: leave --alpha and --rs-lora out`,
     );
   const grown = grownMethod(from, flags.rank ?? lastRank(from));
-  return 'targetModules' in method && 'targetModules' in grown
-    ? { ...grown, targetModules: method.targetModules }
-    : grown;
+  return 'rank' in method && 'rank' in grown ? { ...grown, targetModules: method.targetModules } : grown;
 }

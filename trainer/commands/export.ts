@@ -35,10 +35,10 @@ interface Exported {
 
 const writers: Record<Format, (store: Store, trained: Trained, base: BaseManifest) => Promise<Exported>> = {
   async peft(_store, { name, method, manifest, tensors }, base) {
-    if ('lora' in manifest) return peftExport(manifest, base, tensors);
+    if ('quantization' in manifest) return peftExport(manifest, base, tensors);
     throw new VeneerError(
       'usage',
-      `${name} was trained by --method ${method.name}: only LoRA adapters are exported for PEFT, so say --format onnx`,
+      `${name} was trained by --method ${method.name}: only what is served is exported for PEFT, so say --format onnx`,
     );
   },
   async onnx(store, trained, base) {
@@ -63,7 +63,7 @@ export async function exportAdapter(
   const { manifest, digest, file } = trained;
   const base = await readBase(store, manifest.base.name);
   checkBase(manifest.base, base, adapter);
-  if (file && 'lora' in manifest) readAdapter(file, { manifest, digest, config: base.config });
+  if (file && 'quantization' in manifest) readAdapter(file, { manifest, digest, config: base.config });
   const { files, warning } = await writers[format](store, trained, base);
   await makeDirectory(out);
   if ((await readdir(out)).length > 0)

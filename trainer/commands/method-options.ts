@@ -43,12 +43,24 @@ export function methodOptions(command: Command): Command {
     )
     .option('--rs-lora', 'scale by alpha / sqrt(rank); kept as an alpha that is sqrt(rank) times larger')
     .option('--target-modules <list>', 'adapted layers, out of q,k,v,o,u,d (default all)', parseModules)
+    .option('--prompt-tokens <n>', 'prompt: trained vectors before the words (default 20)', whole(1, 256))
+    .option('--prefix-tokens <n>', 'prefix: trained keys and values of a layer (default 20)', whole(1, 256))
     .option('--from-scratch', 'full: start from random weights instead of the base')
     .option(
       '--from <adapter>',
       'go on from a directory of train, a PEFT directory or, with --tenant, a reference in the store',
     )
     .option('--tenant <tenant>', 'whose adapter --from means');
+}
+
+const methodFlags = [
+  ...(['rank', 'alpha', 'rsLora', 'targetModules', 'fromScratch'] as const),
+  ...(['promptTokens', 'prefixTokens'] as const),
+];
+
+/** The options that give a method its settings. */
+function flagsOf(method: MethodSpec): MethodFlags {
+  return 'tokens' in method ? { [`${method.name}Tokens`]: method.tokens } : (method as MethodFlags);
 }
 
 /** What is gone on from, and the method, whose settings it has unless others are given. */
@@ -58,17 +70,16 @@ export async function resolveMethod(
   log: (line: string) => void,
 ): Promise<{ method: MethodSpec; from?: Trained }> {
   const { method: name, from: adapter, tenant, base, ...given } = options;
-  const flags = Object.fromEntries(
-    (['rank', 'alpha', 'rsLora', 'targetModules', 'fromScratch'] as const).map(flag => [flag, given[flag]]),
-  ) as MethodFlags;
+  const flags = Object.fromEntries(methodFlags.map(flag => [flag, given[flag]])) as MethodFlags;
   if (adapter === undefined) {
     if (tenant !== undefined) throw new VeneerError('usage', '--tenant goes with --from');
     return { method: specOf(name ?? 'lora', flags) };
   }
   const from = await readTrained(store, { adapter, tenant, peft: { base, cacheDir, log } });
   if (name !== undefined && name !== from.method.name) return { method: specOf(name, flags), from };
+  const before = flagsOf(from.method);
   const known = methods[from.method.name].flags
-    .filter(flag => flag in from.method && flags[flag] === undefined && !(flag === 'alpha' && flags.rsLora))
-    .map(flag => [flag, (from.method as MethodFlags)[flag]]);
+    .filter(flag => flag in before && flags[flag] === undefined && !(flag === 'alpha' && flags.rsLora))
+    .map(flag => [flag, before[flag]]);
   return { method: specOf(from.method.name, { ...flags, ...Object.fromEntries(known) }), from };
 }

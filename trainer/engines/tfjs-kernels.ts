@@ -106,6 +106,10 @@ export const kernels: { [Op in OpName]: Kernel<Op> } = {
     const width = types[0]!.shape[1] as number;
     return [tf.unsortedSegmentSum(x!.reshape([-1, width]), indices!.reshape([-1]) as Tensor1D, rows)];
   },
+  // Of a copy: the CPU backend (4.22) writes into what it is given.
+  replaceRows: ({ tf }, _, [x, indices, rows]) => [
+    tf.tensorScatterUpdate(tf.add(x!, 0), indices!.reshape([-1, 1]), rows!),
+  ],
   dropoutMask: ({ tf, size }, { attributes: { shape, rate, site } }, [keys]) => {
     const dims = size(shape);
     const key = keys!.dataSync()[site]!;

@@ -175,6 +175,15 @@ export const gradientRules: { [Op in OpName]: Rule<Op> } = {
     undefined,
   ],
   scatterAdd: ({ g, node, grads }) => [g.gather(grads[0]!, node.inputs[1]!), undefined],
+  replaceRows: ({ g, node: { inputs }, grads, wanted }) => {
+    const [, indices, rows] = inputs as [Value, Value, Value];
+    const zeros = () => g.expand(g.scalar(0), rows.shape);
+    return [
+      wanted[0] ? g.replaceRows(grads[0]!, indices, zeros()) : undefined,
+      undefined,
+      wanted[2] ? g.gather(grads[0]!, indices) : undefined,
+    ];
+  },
   dropoutMask: () => [undefined],
   // With xhat = (x - mean) * inv and dxhat = dy * gamma: dx = inv * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat)).
   layerNorm: ({ g, node, grads, wanted }) => {

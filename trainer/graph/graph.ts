@@ -165,6 +165,9 @@ export class Graph {
   scatterAdd(rows: Value, indices: Value, count: number) {
     return this.#one('scatterAdd', [rows, indices], { rows: count });
   }
+  replaceRows(x: Value, indices: Value, rows: Value) {
+    return this.#one('replaceRows', [x, indices, rows], {});
+  }
   dropoutMask(keys: Value, attributes: Attributes['dropoutMask']) {
     return this.#one('dropoutMask', [keys], attributes);
   }

@@ -125,8 +125,12 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
   },
   transpose: (e, { attributes }, input, output) =>
     e.emit('Transpose', input, output, [attribute('perm', attributes.perm)]),
-  reshape: (e, { attributes }, input, output) =>
-    e.emit('Reshape', [input[0]!, e.shape(attributes.shape, true)], output),
+  // Dimensions that are known at the run may be 0, which else would stand for that of the input.
+  reshape: (e, { attributes: { shape } }, input, output) => {
+    const symbolic = shape.filter(dim => typeof dim === 'string');
+    const flags = symbolic.length > 1 ? [attribute('allowzero', 1)] : [];
+    e.emit('Reshape', [input[0]!, e.shape(shape, true)], output, flags);
+  },
   concat: (e, { attributes }, input, output) =>
     e.emit('Concat', input, output, [attribute('axis', attributes.axis)]),
   split: (e, { attributes: { axis, sizes } }, input, output) => {
@@ -152,6 +156,11 @@ const lowerings: { [Op in OpName]: Lowering<Op> } = {
     const column = e.temporary('Reshape', [indices!, e.constant([-1, 1], [2], 'int64')]);
     const places = e.temporary('Cast', [column], [attribute('to', dataTypes.int64)]);
     e.emit('ScatterND', [table, places, flat], output, [attribute('reduction', 'add')]);
+  },
+  replaceRows: (e, _, [x, indices, rows], output) => {
+    const column = e.temporary('Reshape', [indices!, e.constant([-1, 1], [2], 'int64')]);
+    const places = e.temporary('Cast', [column], [attribute('to', dataTypes.int64)]);
+    e.emit('ScatterND', [x!, places, rows!], output);
   },
   // The last xor-shift of `mix` changes no bit that a threshold in steps of 2^16 looks at.
   dropoutMask: (e, { attributes: { shape, rate, site } }, [keys], output) => {

@@ -73,6 +73,8 @@ export interface Attributes {
   gather: object;
   /** Adjoint of gather: sums rows [..., width] into a zero table [rows, width] at the indices. */
   scatterAdd: { rows: number };
+  /** x [rows, width], whose rows at the int32 indices [n] are those of y [n, width]. No index comes twice. */
+  replaceRows: object;
   /**
    * 0 with probability `rate` (in steps of 2^-16), else 1 / (1 - rate): element i, counted in row-major order, hashes
    * keys[site] and i as `mix` of random.ts. Keys are an int32 vector.
@@ -178,6 +180,7 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
   },
   gather: ([table, indices]) => [{ dtype: table!.dtype, shape: [...indices!.shape, table!.shape[1]!] }],
   scatterAdd: ([rows], { rows: count }) => [{ dtype: rows!.dtype, shape: [count, rows!.shape.at(-1)!] }],
+  replaceRows: like,
   dropoutMask: (_, { shape }) => [{ dtype: 'float32', shape }],
   layerNorm: ([x]) => {
     const reduced = { dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), 1] };

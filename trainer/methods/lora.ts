@@ -3,7 +3,7 @@
  * product is merged into the weight at every step; the graph's algebra keeps its gradient low-rank (graph/rewrite.ts).
  */
 import * as z from 'zod';
-import { AdapterManifest, type TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
+import { LoraSettings, type TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
 import { loraNames } from '../../functions/artifacts/modules.ts';
 import type { Value } from '../graph/value.ts';
 import type { Parameter } from '../parameters.ts';
@@ -11,7 +11,7 @@ import { frozenLinear, type Site, siteOf, sitesOf } from './frozen.ts';
 import type { AdaptArguments, Method, MethodFlags, Seams } from './method.ts';
 
 /** Rank, alpha and target modules as a served adapter's manifest has them. */
-export const LoraSpec = AdapterManifest.shape.lora.extend({ name: z.literal('lora') });
+export const LoraSpec = LoraSettings.extend({ name: z.literal('lora') });
 export type LoraSpec = z.infer<typeof LoraSpec>;
 type Scaled = Omit<LoraSpec, 'name'>;
 

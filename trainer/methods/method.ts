@@ -15,10 +15,12 @@ export interface MethodFlags {
   rsLora?: boolean | undefined;
   targetModules?: TargetModule[] | undefined;
   fromScratch?: boolean | undefined;
+  promptTokens?: number | undefined;
+  prefixTokens?: number | undefined;
 }
 
-/** Where the encoder lets others in: how its linear layers are applied and its tables read. */
-export type Seams = Pick<EncodeArguments, 'project' | 'lookup'>;
+/** Where the encoder lets others in: how its linear layers are applied, its tables read, and what its attention sees. */
+export type Seams = Pick<EncodeArguments, 'project' | 'lookup' | 'prefix'>;
 
 /** The encoder as the base has it. `rounded`: its weights are not stored as floats, so nothing can be merged into them. */
 export interface FrozenSeams extends Seams {

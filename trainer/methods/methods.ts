@@ -1,6 +1,10 @@
 /** The training methods. Adding one is a file beside this one and its lines in the two tables here. */
 import * as z from 'zod';
-import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
+import {
+  type AdapterManifest,
+  type EncoderConfig,
+  servedMethods,
+} from '../../functions/artifacts/manifests.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Parameter } from '../parameters.ts';
 import { BitfitSpec, bitfit } from './bitfit.ts';
@@ -18,16 +22,30 @@ import type {
   MethodFlags,
   Seams,
 } from './method.ts';
+import { PrefixSpec, prefix } from './prefix.ts';
+import { PromptSpec, prompt } from './prompt.ts';
 
 /** A method with its settings resolved. */
-export const MethodSpec = z.discriminatedUnion('name', [LoraSpec, DoraSpec, Ia3Spec, BitfitSpec, FullSpec]);
+export const MethodSpec = z.discriminatedUnion('name', [
+  LoraSpec,
+  DoraSpec,
+  Ia3Spec,
+  PromptSpec,
+  PrefixSpec,
+  BitfitSpec,
+  FullSpec,
+]);
 export type MethodSpec = z.infer<typeof MethodSpec>;
 export type MethodName = MethodSpec['name'];
+
+type ServedSettings = Pick<AdapterManifest, (typeof servedMethods)[number]>;
 
 export const methods: { [Name in MethodName]: Method<Extract<MethodSpec, { name: Name }>> } = {
   lora,
   dora,
   ia3,
+  prompt,
+  prefix,
   bitfit,
   full,
 };
@@ -48,6 +66,17 @@ export function specOf(name: MethodName, flags: MethodFlags): MethodSpec {
     );
   }
   return methods[name].spec(flags);
+}
+
+/** As the manifest of a served adapter has them; empty for a method that is not served. */
+export function settingsOf({ name, ...settings }: MethodSpec): ServedSettings {
+  return servedMethods.some(served => served === name) ? { [name]: settings } : {};
+}
+
+/** The method of a served adapter. */
+export function methodIn(manifest: ServedSettings): MethodSpec {
+  const name = servedMethods.find(served => manifest[served] !== undefined)!;
+  return { name, ...manifest[name] } as MethodSpec;
 }
 
 export function methodParameters(config: EncoderConfig, spec: MethodSpec): Parameter[] {
@@ -78,5 +107,6 @@ export function mergesOf(args: MergeArguments<MethodSpec>): ReadonlyMap<string, 
 /** For people: `lora on q,v`. */
 export function describeMethod(spec: MethodSpec): string {
   if ('targetModules' in spec) return `${spec.name} on ${spec.targetModules.join(',')}`;
+  if ('tokens' in spec) return `${spec.name} of ${spec.tokens} tokens`;
   return 'fromScratch' in spec && spec.fromScratch ? `${spec.name}, from scratch` : spec.name;
 }

@@ -31,6 +31,8 @@ export type Project = (args: {
   layer: number;
   modules: readonly TargetModule[];
   x: Value;
+  /** Whether x was changed, so that it can be lower than what the layer before gives: a rounded base must know. */
+  signed?: boolean;
 }) => Value[];
 
 /**
@@ -48,6 +50,15 @@ export type Lookup = (args: {
 
 export const tableLookup: Lookup = ({ g, name, rows, width, indices }) =>
   g.gather(g.weight(name, [rows, width]), indices);
+
+/** What every head of a layer sees beside the tokens of its row: trained keys and values (prefix tuning). */
+export interface Prefix {
+  /** [N, heads, P, width] each, or [1, heads, P, width] for the same in all rows. */
+  keys: Value;
+  values: Value;
+  /** Rows of the batch that have one, and what is added to the scores of its vectors [N, 1, 1, P]; left out: all of them. */
+  rows?: { places: Value; bias: Value };
+}
 
 /** A tensor that a checkpoint does not hold under its name: so many rows of one that it does hold, or values of our own. */
 export type MadeTensor = { rowsOf: string; from: number; total: number } | { values: () => Float32Array };
@@ -84,6 +95,8 @@ export interface EncodeArguments {
   inputs: EncoderInputs;
   project: Project;
   lookup: Lookup;
+  /** By layer; for families that `takesPrefix` (functions/artifacts/virtual-tokens.ts). */
+  prefix?: ((layer: number) => Prefix) | undefined;
   /** Applied to the embeddings, to attention probabilities, and to what each sublayer adds. */
   dropout?: Dropout;
 }

@@ -106,7 +106,7 @@ function scoreBias({ g, config, inputs }: EncodeArguments, { relativeBias }: Pos
 }
 
 function encode(args: EncodeArguments, names: PostNormNames): Value {
-  const { g, config, project, dropout = x => x } = args;
+  const { g, config, project, prefix, dropout = x => x } = args;
   const { hiddenSize: h, layers, activation, layerNormEpsilon } = config;
   const norm = (x: Value, name: string) =>
     g.layerNorm(x, g.weight(`${name}.weight`, [h]), g.weight(`${name}.bias`, [h]), layerNormEpsilon);
@@ -114,7 +114,8 @@ function encode(args: EncodeArguments, names: PostNormNames): Value {
   const bias = scoreBias(args, names);
   for (let layer = 0; layer < layers; layer++) {
     const qkv = project({ g, layer, modules: ['q', 'k', 'v'], x });
-    const [attended] = project({ g, layer, modules: ['o'], x: attend({ g, config, qkv, bias, dropout }) });
+    const context = attend({ g, config, qkv, bias, dropout, prefix: prefix?.(layer) });
+    const [attended] = project({ g, layer, modules: ['o'], x: context });
     x = norm(g.add(dropout(attended!, 'hidden'), x), names.attentionNorm(layer));
     const [up] = project({ g, layer, modules: ['u'], x });
     const [down] = project({ g, layer, modules: ['d'], x: g[activation](up!) });

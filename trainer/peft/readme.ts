@@ -1,6 +1,7 @@
 /** The README.md of an exported adapter: what it is and the Python that loads it. */
-import type { AdapterManifest, EncoderConfig, Head } from '../../functions/artifacts/manifests.ts';
+import type { AdapterManifest, EncoderConfig } from '../../functions/artifacts/manifests.ts';
 import { familyNames, outputName } from '../../functions/artifacts/modules.ts';
+import { describeMethod, methodIn } from '../methods/methods.ts';
 import type { TaskModels } from './task-models.ts';
 
 interface ReadmeArguments {
@@ -16,17 +17,18 @@ interface ReadmeArguments {
 }
 
 export function readmeOf({ manifest, config, models, model, source, headNote }: ReadmeArguments): string {
-  const { task, lora, head, base, labels, maxLength } = manifest;
+  const { task, head, base, labels, maxLength, prompt, prefix } = manifest;
   const loaded = headNote === undefined ? model : 'PooledClassifier';
-  return `# LoRA adapter: ${task}
+  const method = methodIn(manifest);
+  return `# Adapter: ${task}
 
-Rank ${lora.rank} on ${lora.targetModules.join(', ')} of base \`${base.name}\`${source === null ? '' : ` (${source})`}, ${labels.length} labels, windows of ${maxLength} tokens.
+Method ${describeMethod(method)}${'rank' in method ? `, rank ${method.rank},` : ''} of base \`${base.name}\`${source === null ? '' : ` (${source})`}, ${labels.length} labels, windows of ${maxLength} tokens.
 The numbers are those that are served, as float32.
-${headNote === undefined ? '' : `\n**Mind the head:** ${headNote}. The class below applies it.\n`}${task === 'question-answering' && config.tokenTypes > 1 ? questionNote : ''}
+${headNote === undefined ? '' : `\n**Mind the head:** ${headNote}. The class below applies it.\n`}${task === 'question-answering' && config.tokenTypes > 1 ? questionNote : ''}${prompt && head.kind === 'token' ? promptNote(prompt.tokens) : ''}${prefix ? prefixNote : ''}
 \`\`\`python
 from peft import PeftModel
 from transformers import ${models.classes}Config, ${model}
-${headNote === undefined ? '' : `\n${pooledClassifier({ model, head, models, config })}`}
+${headNote === undefined ? '' : `\n${pooledClassifier({ manifest, model, models, config })}`}
 config = ${models.classes}Config.from_pretrained("path/to/this/directory")
 base = ${loaded}.from_pretrained("${source ?? 'path/to/the/base'}", config=config)
 model = PeftModel.from_pretrained(base, "path/to/this/directory").eval()
@@ -39,14 +41,23 @@ adapter_config.json has no task_type on purpose: PEFT's model for QUESTION_ANS d
 trained with.
 `;
 
+const promptNote = (tokens: number) => `
+Logits of the ${tokens} tokens of the prompt come first: \`logits[:, ${tokens}:]\` are those of the text.
+`;
+
+const prefixNote = `
+PEFT has prefixes where the model takes \`past_key_values\`, as encoders in transformers 4.49 do and in transformers 5 do not.
+`;
+
 interface ClassArguments {
+  manifest: AdapterManifest;
   model: string;
-  head: Head;
   models: TaskModels;
   config: EncoderConfig;
 }
 
-function pooledClassifier({ model, head, models, config }: ClassArguments): string {
+function pooledClassifier({ manifest, model, models, config }: ClassArguments): string {
+  const { head, prompt, prefix } = manifest;
   const isMean = head.kind === 'pooled' && head.pooling === 'mean';
   const isDense = head.kind === 'pooled' && head.dense;
   const logits = isDense ? models.logits : `self.${outputName(config.family, 'classification')}(pooled)`;
@@ -58,12 +69,16 @@ function pooledClassifier({ model, head, models, config }: ClassArguments): stri
         del self.${models.surplus}
 
 `;
-  const types = config.tokenTypes > 1;
+  // What PEFT gives the model in place of ids, or beside them.
+  const given = prompt ? ['inputs_embeds'] : prefix ? ['past_key_values'] : [];
+  const optional = [...(config.tokenTypes > 1 ? ['token_type_ids'] : []), ...given];
+  const names = ['input_ids', 'attention_mask'].map(name => (prompt ? `${name}=None` : name));
+  const own = prefix ? '-hidden.shape[1]:' : ':';
   return `class PooledClassifier(${model}):
-${setup}    def forward(self, input_ids, attention_mask${types ? ', token_type_ids=None' : ''}, **_):
-        inputs = dict(input_ids=input_ids, attention_mask=attention_mask${types ? ', token_type_ids=token_type_ids' : ''})
+${setup}    def forward(self, ${[...names, ...optional.map(name => `${name}=None`)].join(', ')}, **_):
+        inputs = dict(${['input_ids', 'attention_mask', ...optional].map(name => `${name}=${name}`).join(', ')})
         hidden = self.${familyNames(config.family).prefix}(**inputs).last_hidden_state
-        mask = attention_mask[:, :, None].to(hidden.dtype)
+        mask = attention_mask[:, ${own}, None].to(hidden.dtype)
         pooled = ${isMean ? '(hidden * mask).sum(1) / mask.sum(1)' : 'hidden[:, 0]'}
         return ${logits}  # logits [rows, labels]
 `;

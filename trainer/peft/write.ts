@@ -2,14 +2,14 @@
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
 import { canonicalJson } from '../../functions/artifacts/digest.ts';
 import type { AdapterManifest, BaseManifest, Head } from '../../functions/artifacts/manifests.ts';
-import { familyNames, outputName } from '../../functions/artifacts/modules.ts';
 import { writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { catalog } from '../base/catalog.ts';
 import { familyOf } from '../models/families.ts';
-import { peftFiles, taskTypes } from './config.ts';
+import { adapterConfig, checkVirtual, peftTensors } from './adapter-config.ts';
+import { peftFiles } from './config.ts';
 import { type ExportedFields, problemTypes } from './model-config.ts';
 import { readmeOf } from './readme.ts';
-import { exportedModels, modelClass, type TaskModels } from './task-models.ts';
+import { exportedModels, modelClass } from './task-models.ts';
 
 export interface PeftExport {
   files: Map<string, Uint8Array>;
@@ -25,6 +25,7 @@ export function peftExport(
 ): PeftExport {
   const { family } = base.config;
   const models = exportedModels(family);
+  checkVirtual(manifest, base.config);
   const { task, problem, head, labels, maxLength, stride, unanswerable, threshold } = manifest;
   const model = modelClass(models, task);
   const source = hubName(base);
@@ -43,7 +44,7 @@ export function peftExport(
   };
   return {
     files: new Map([
-      [peftFiles.tensors, tensorsFile(tensors)],
+      [peftFiles.tensors, tensorsFile(peftTensors(manifest, base.config, tensors))],
       ['config.json', canonicalJson(modelConfig)],
       [
         'README.md',
@@ -52,7 +53,7 @@ export function peftExport(
         ),
       ],
       // Last: what has it is whole.
-      [peftFiles.config, canonicalJson(peftConfig(manifest, { family, models, source }))],
+      [peftFiles.config, canonicalJson(adapterConfig(manifest, { config: base.config, models, source }))],
     ]),
     ...(headNote === undefined
       ? {}
@@ -75,36 +76,6 @@ function tensorsFile(tensors: ReadonlyMap<string, FloatTensor>): Uint8Array {
     }),
     { format: 'pt' },
   );
-}
-
-interface PeftConfigArguments {
-  family: string;
-  models: TaskModels;
-  source: string | null;
-}
-
-function peftConfig({ task, lora, head }: AdapterManifest, { family, models, source }: PeftConfigArguments) {
-  const { prefix, module: pathOf } = familyNames(family);
-  const escaped = (name: string) => name.replaceAll('.', '\\.');
-  const paths = lora.targetModules.map(module => pathOf(0, module).split('.0.') as [string, string]);
-  const output = outputName(family, task);
-  const whole = head.kind === 'pooled' && head.dense ? models.head : [output];
-  // Without a task_type PEFT passes everything on and trains whole what it is told: its model for QUESTION_ANS drops
-  // token_type_ids, that for SEQ_CLS wants all of `classifier`, of which a plain head has the last layer only.
-  const untyped = task === 'question-answering' || whole.includes('classifier.out_proj');
-  return {
-    peft_type: 'LORA',
-    task_type: untyped ? null : taskTypes[task],
-    base_model_name_or_path: source,
-    inference_mode: true,
-    r: lora.rank,
-    lora_alpha: lora.alpha,
-    lora_dropout: 0,
-    bias: 'none',
-    // An expression for whole names: as an ending, output.dense would mean attention.output.dense as well.
-    target_modules: `${escaped(`${prefix}.${paths[0]![0]}`)}\\.\\d+\\.(${paths.map(([, name]) => escaped(name)).join('|')})`,
-    modules_to_save: whole,
-  };
 }
 
 /** Where transformers finds the base, if that is known. */

@@ -11,6 +11,8 @@ const searchable = [
     'alpha',
     'rsLora',
     'targetModules',
+    'promptTokens',
+    'prefixTokens',
     'maxLength',
     'stride',
     'precision',

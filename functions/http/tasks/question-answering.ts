@@ -1,5 +1,6 @@
 /** Extractive question answering over HTTP. */
 import { z } from '@hono/zod-openapi';
+import { mostTokens } from '../../artifacts/virtual-tokens.ts';
 import { VeneerError } from '../../error.ts';
 import { joinTurns, type Turn } from '../../tasks/dialogue.ts';
 import { pipelineAnswers } from '../../tasks/pipeline-answers.ts';
@@ -72,12 +73,11 @@ const questionPipeline = pipeline({
     alignToWords: align_to_words ?? true,
   }),
   windows({ max_seq_len, doc_stride, max_question_len }, { base, adapter }) {
-    const { maxPositions, positionOffset } = base.manifest.config;
-    const most = maxPositions - positionOffset;
+    const most = mostTokens(base.manifest.config, adapter.manifest);
     if (max_seq_len != null && max_seq_len > most)
       throw new VeneerError(
         'invalid_request',
-        `parameters.max_seq_len: ${max_seq_len} is more than the ${most} tokens that the base reads at once`,
+        `parameters.max_seq_len: ${max_seq_len} is more than the ${most} tokens that the adapter reads at once`,
       );
     return {
       ...(max_seq_len == null
