@@ -4,7 +4,6 @@ import { VeneerError } from '../error.ts';
 import { addAdapters } from './adapters.ts';
 import { openKeyring, requireScope, scopeOf } from './auth.ts';
 import { addBatches } from './batches.ts';
-import { jsonBody } from './body.ts';
 import type { RequestEnv } from './context.ts';
 import { addDocs } from './docs.ts';
 import { addHealth } from './health.ts';
@@ -43,7 +42,6 @@ export function createApp(services: Services): OpenAPIHono<RequestEnv> {
   const [authenticate, limit] = [requireScope(keyring, scopeOf), limitRates(services)];
   for (const path of behindKey) app.use(path, authenticate, limit);
   addBatches(app, forms, services);
-  app.on('POST', behindKey, jsonBody(services.limits.maxBodyBytes));
 
   addHealth(app, services);
   if (services.metrics) app.get(metricsPath, requireScope(keyring, 'admin'), exposed(services.metrics));

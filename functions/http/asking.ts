@@ -7,6 +7,7 @@ import type { RunOptions } from '../engine/engine.ts';
 import type { Usage } from '../predict.ts';
 import { type Timed, untimed } from '../timed.ts';
 import type { RequestEnv } from './context.ts';
+import { setField } from './fields.ts';
 import { requestKeyHeader } from './responses.ts';
 import { withRunOptions } from './run-options.ts';
 import type { Services } from './services.ts';
@@ -38,7 +39,7 @@ export async function ask<Answered extends { usage: Usage }>(
     timed('adapter', () => services.adapters.get(tenant, reference, requestKey)),
   ]);
   // At once, so that a problem of the question has it too.
-  c.header('x-adapter-digest', adapter.digest);
+  setField(c, 'x-adapter-digest', adapter.digest);
   const asked = { task: adapter.manifest.task, adapterDigest: adapter.digest };
   c.set('prediction', asked);
   const put = async (asking: Omit<Asking, 'base' | 'decoded'>) => {
@@ -57,9 +58,9 @@ export async function ask<Answered extends { usage: Usage }>(
     { tenant, adapter: parseReference(reference).name },
     { requests: 1, tokens, windows },
   );
-  c.header('x-compute-tokens', String(tokens));
-  c.header('x-compute-windows', answered.usage.windows.join(','));
-  c.header('server-timing', header());
+  setField(c, 'x-compute-tokens', String(tokens));
+  setField(c, 'x-compute-windows', answered.usage.windows.join(','));
+  setField(c, 'server-timing', header());
   shadow(services, {
     ...{ tenant, reference, adapter, outputs },
     async ask(candidate) {

@@ -1,37 +1,44 @@
 /**
- * Reads a JSON request's bytes up to a limit that holds whatever `content-length` says, and checks that they are UTF-8.
- * Any content type will do: there is nothing but JSON to send here.
+ * Reads a request's body up to a limit that holds whatever `content-length` says. A JSON body is checked to be UTF-8 and
+ * to fit its schema. Any content type will do: there is nothing but JSON to send where JSON is read.
  */
 import { isUtf8 } from 'node:buffer';
-import type { HonoRequest } from 'hono';
-import { createMiddleware } from 'hono/factory';
+import type { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
 import { VeneerError } from '../error.ts';
+import { parsed } from './issues.ts';
 
-export function jsonBody(maxBytes: number) {
-  return createMiddleware(async (c, next) => {
-    const { raw, url, method } = c.req;
-    const length = c.req.header('content-length');
-    if (Number(length) > maxBytes) throw tooLarge(maxBytes);
-    if (length !== undefined && c.req.header('content-type') === 'application/json' && !chunked(c.req)) {
-      // As most come: read whole, without a stream and a second request, in a third of the time.
-      const bytes = await c.req.arrayBuffer().catch(cause => {
-        throw brokenOff(cause);
-      });
-      const body = Buffer.from(bytes);
-      if (body.length > maxBytes) throw tooLarge(maxBytes);
-      // Where Hono keeps what it has read, so that the validator parses this text.
-      c.req.bodyCache.text = Promise.resolve(textOf(body)) as unknown as string;
-      return next();
-    }
-    const body = await readUpTo(raw.body, maxBytes);
-    const text = textOf(body);
-    const headers = new Headers(raw.headers);
-    headers.set('content-type', 'application/json');
-    headers.delete('content-length');
-    headers.delete('transfer-encoding');
-    c.req.raw = new Request(url, { method, headers, body: text, signal: raw.signal });
-    await next();
-  });
+/** @throws VeneerError `invalid_json`, `payload_too_large`, or InvalidFields. */
+export async function readJson<Schema extends z.ZodType>(
+  c: Context,
+  schema: Schema,
+  maxBytes: number,
+): Promise<z.output<Schema>> {
+  const body = await readBody(c, maxBytes);
+  if (!isUtf8(body)) throw new VeneerError('invalid_json', 'the body is not UTF-8: encode the JSON as UTF-8');
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    throw new VeneerError('invalid_json', 'the body is not JSON: send an object with the field inputs');
+  }
+  return parsed(schema, value);
+}
+
+async function readBody({ req }: Context, maxBytes: number): Promise<Buffer> {
+  const { raw } = req;
+  const length = req.header('content-length');
+  if (Number(length) > maxBytes) throw tooLarge(maxBytes);
+  if (length === undefined || req.header('transfer-encoding') !== undefined)
+    return readUpTo(raw.body, maxBytes);
+  // As most come: read whole, without a stream, in a third of the time.
+  const body = Buffer.from(
+    await raw.arrayBuffer().catch(cause => {
+      throw brokenOff(cause);
+    }),
+  );
+  if (body.length > maxBytes) throw tooLarge(maxBytes);
+  return body;
 }
 
 /** A body as it comes, for what is not kept whole. */
@@ -65,15 +72,6 @@ export async function readUpTo(stream: ReadableStream<Uint8Array> | null, maxByt
     pieces.push(read.value);
   }
   return Buffer.concat(pieces, size);
-}
-
-function chunked(request: HonoRequest): boolean {
-  return request.header('transfer-encoding') !== undefined;
-}
-
-function textOf(body: Buffer): string {
-  if (isUtf8(body)) return body.toString('utf8');
-  throw new VeneerError('invalid_json', 'the body is not UTF-8: encode the JSON as UTF-8');
 }
 
 function brokenOff(cause: unknown): VeneerError {

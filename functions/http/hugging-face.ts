@@ -6,7 +6,8 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { TaskName } from '../artifacts/names.ts';
 import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
-import { InvalidFields } from './issues.ts';
+import { parsed } from './issues.ts';
+import { addJsonRoute } from './json-route.ts';
 import { predictionProblems } from './predictions.ts';
 import { adapterInPath, answer, needsKey, predictionHeaders, problems, requestHeaders } from './responses.ts';
 import type { TaskForm } from './tasks/form.ts';
@@ -35,7 +36,7 @@ function huggingFaceRoute(forms: Forms) {
     description:
       'Classification: [[{label, score}]]. Sequence labeling: [{entity_group, score, word, start, end}], or [{entity, score, index, word, start, end}] with the strategy none. Question answering: {answer, score, start, end}, or a list of several.',
   });
-  return createRoute({
+  const route = createRoute({
     method: 'post',
     path: '/models/{adapter}',
     tags: ['predictions'],
@@ -50,22 +51,24 @@ function huggingFaceRoute(forms: Forms) {
       ...problems(...predictionProblems),
     },
   });
+  return { route, body: Request };
 }
 
 export function addHuggingFace(app: OpenAPIHono<RequestEnv>, forms: Forms, services: AskingServices) {
   for (const { pipelineParametersName, pipelineParameters } of Object.values(forms))
     app.openAPIRegistry.register(pipelineParametersName, pipelineParameters);
-  app.openapi(huggingFaceRoute(forms), async c => {
-    const { inputs, parameters } = c.req.valid('json');
-    const answered = await ask(c, services, {
-      reference: c.req.valid('param').adapter,
-      question(asking) {
-        const form = forms[asking.adapter.manifest.task];
-        const parsed = form.pipeline.safeParse({ inputs, parameters: parameters ?? null });
-        if (!parsed.success) throw new InvalidFields(parsed.error.issues);
-        return parsed.data(asking);
-      },
-    });
-    return c.json(answered.answer as object);
+  addJsonRoute(app, {
+    ...huggingFaceRoute(forms),
+    maxBodyBytes: services.limits.maxBodyBytes,
+    async answer(c, { inputs, parameters = null }) {
+      const answered = await ask(c, services, {
+        reference: parsed(adapterInPath, c.req.param()).adapter,
+        question(asking) {
+          const form = forms[asking.adapter.manifest.task];
+          return parsed(form.pipeline, { inputs, parameters })(asking);
+        },
+      });
+      return answered.answer;
+    },
   });
 }

@@ -25,6 +25,16 @@ export class InvalidFields extends VeneerError {
   }
 }
 
+/**
+ * At once, and not as a promise: zod compiles its schemas for that alone.
+ * @throws InvalidFields
+ */
+export function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const { success, data, error } = schema.safeParse(value);
+  if (success) return data;
+  throw new InvalidFields(error.issues);
+}
+
 function fieldErrors(issue: Issue, above: readonly PropertyKey[]): FieldError[] {
   const path = [...above, ...issue.path];
   if (issue.code === 'invalid_union') {

@@ -7,6 +7,7 @@ import type { Rate } from '../artifacts/manifests.ts';
 import { VeneerError } from '../error.ts';
 import type { Bucket, Standing } from '../limits/rate-limiter.ts';
 import type { RequestEnv } from './context.ts';
+import { setField } from './fields.ts';
 import type { Identity } from './identity.ts';
 import type { Services } from './services.ts';
 
@@ -34,10 +35,10 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
   return createMiddleware<RequestEnv>(async (c, next) => {
     const identity = c.get('identity');
     const { buckets, policy } = limitedOf(identity);
-    const show = (standings: readonly Standing[]) => c.header('RateLimit', shown(buckets, standings));
+    const show = (standings: readonly Standing[]) => setField(c, 'ratelimit', shown(buckets, standings));
     await atOnce(running, { id: identity.id, max: limits.maxConcurrent }, async () => {
       if (buckets.length === 0) return next();
-      c.header('RateLimit-Policy', policy);
+      setField(c, 'ratelimit-policy', policy);
       const standings: Standing[] = [];
       for (const bucket of buckets) {
         const standing = await limiter.take(bucket, bucket.unit === 'requests' ? 1 : 0);

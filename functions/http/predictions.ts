@@ -3,6 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { parseReference } from '../artifacts/names.ts';
 import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
+import { addJsonRoute } from './json-route.ts';
 import {
   adapterReference,
   answer,
@@ -34,7 +35,7 @@ const Usage = z
   })
   .openapi('Usage');
 
-export function predictionRoute({ name, inputs, parameters, output }: TaskForm) {
+function predictionRoute({ name, inputs, parameters, output }: TaskForm) {
   const Request = z.strictObject({
     model: adapterReference,
     inputs,
@@ -46,7 +47,7 @@ export function predictionRoute({ name, inputs, parameters, output }: TaskForm) 
     outputs: z.array(z.union([output, RefusedInput])),
     usage: Usage,
   });
-  return createRoute({
+  const route = createRoute({
     method: 'post',
     path: `/v1/${name}`,
     tags: ['predictions'],
@@ -64,20 +65,20 @@ export function predictionRoute({ name, inputs, parameters, output }: TaskForm) 
       ...problems(...predictionProblems),
     },
   });
+  return { route, body: Request };
 }
 
 export function addPrediction(app: OpenAPIHono<RequestEnv>, form: TaskForm, services: AskingServices) {
-  app.openapi(predictionRoute(form), async c => {
-    const { model, inputs, parameters = {} } = c.req.valid('json');
-    const { adapter, outputs, usage } = await ask(c, services, {
-      reference: model,
-      question: asking => inputs.answer(asking, parameters),
-    });
-    return c.json({
-      task: form.name,
-      model: { name: parseReference(model).name, digest: adapter.digest },
-      outputs,
-      usage,
-    });
+  addJsonRoute(app, {
+    ...predictionRoute(form),
+    maxBodyBytes: services.limits.maxBodyBytes,
+    async answer(c, { model, inputs, parameters = {} }) {
+      const { adapter, outputs, usage } = await ask(c, services, {
+        reference: model,
+        question: asking => inputs.answer(asking, parameters),
+      });
+      const { name } = parseReference(model);
+      return { task: form.name, model: { name, digest: adapter.digest }, outputs, usage };
+    },
   });
 }

@@ -1,7 +1,6 @@
 /** The one renderer of errors: problem+json (RFC 9457). What is our fault is told without details, and left to the log. */
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { VeneerError } from '../error.ts';
 import type { RequestEnv } from './context.ts';
@@ -31,7 +30,7 @@ export type Problem = z.infer<typeof Problem>;
 const defaultRetrySeconds = 1;
 
 export function renderProblem(thrown: unknown, c: Context<RequestEnv>): Response {
-  const error = translated(thrown);
+  const error = aborted(thrown) ?? thrown;
   const request_id = c.get('requestId');
   const problem = problemOf(error, request_id);
   c.set('problem', { code: problem.code, ...(problem.status >= 500 ? { error } : {}) });
@@ -41,15 +40,6 @@ export function renderProblem(thrown: unknown, c: Context<RequestEnv>): Response
     c.header('Retry-After', String(retry ?? defaultRetrySeconds));
   c.header('Content-Type', problemType);
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode);
-}
-
-function translated(thrown: unknown): unknown {
-  const gone = aborted(thrown);
-  if (gone) return gone;
-  // Hono's validator says in this way that the body did not parse.
-  if (thrown instanceof HTTPException && thrown.status === 400)
-    return new VeneerError('invalid_json', 'the body is not JSON: send an object with the field inputs');
-  return thrown;
 }
 
 function problemOf(error: unknown, request_id: string): Problem {

@@ -78,7 +78,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 function serverOf({ fetch }: { fetch: Parameters<typeof createAdaptorServer>[0]['fetch'] }): Server {
-  return createAdaptorServer({ fetch, overrideGlobalObjects: false }) as Server;
+  return createAdaptorServer({ fetch }) as Server;
 }
 
 /** Resolves to its URL. */

@@ -7,6 +7,8 @@ import { predict } from '../predict.ts';
 import { type ClassificationInput, classification, classificationOptions } from '../tasks/classification.ts';
 import { type AskingServices, ask } from './asking.ts';
 import type { RequestEnv } from './context.ts';
+import { parsed } from './issues.ts';
+import { addJsonRoute } from './json-route.ts';
 import { predictionProblems } from './predictions.ts';
 import {
   adapterInPath,
@@ -111,14 +113,20 @@ export function addTextEmbeddingsInference(app: OpenAPIHono<RequestEnv>, service
         }),
     });
     const predictions = outputs.map(({ ranked }) => ranked.map(({ label, score }) => ({ score, label })));
-    return c.json(many ? predictions : predictions[0]!);
+    return many ? predictions : predictions[0]!;
   };
-  app.openapi(route('/models/{adapter}/predict', Request, adapterInPath), c =>
-    answered(c, c.req.valid('param').adapter, c.req.valid('json')),
-  );
+  const { maxBodyBytes } = services.limits;
+  addJsonRoute(app, {
+    route: route('/models/{adapter}/predict', Request, adapterInPath),
+    body: Request,
+    maxBodyBytes,
+    answer: (c, body) => answered(c, parsed(adapterInPath, c.req.param()).adapter, body),
+  });
   const WithModel = Request.extend({ model: adapterReference });
-  app.openapi(route('/predict', WithModel, z.object({})), c => {
-    const body = c.req.valid('json');
-    return answered(c, body.model, body);
+  addJsonRoute(app, {
+    route: route('/predict', WithModel, z.object({})),
+    body: WithModel,
+    maxBodyBytes,
+    answer: (c, body) => answered(c, body.model, body),
   });
 }

@@ -91,6 +91,7 @@ async function openStub(): Promise<{ services: Services; key: string }> {
 function routeAlone(services: Services): OpenAPIHono<RequestEnv> {
   const app = new OpenAPIHono<RequestEnv>();
   app.use(async (c, next) => {
+    c.set('fields', {});
     c.set('tenant', tenant);
     c.set('stopwatch', startStopwatch());
     await next();
@@ -114,7 +115,7 @@ const { services, key } = await openStub();
 const kind = process.argv[2] as StubKind;
 const route = routeAlone(services);
 const app = kind === 'app' ? createApp(services) : kind === 'route' ? route : await bare(route);
-const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false });
+const server = createAdaptorServer({ fetch: app.fetch });
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 const started: StubServer = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, key };
