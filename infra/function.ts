@@ -3,7 +3,7 @@ import { bucket } from './artifacts.ts';
 import { packageFunction } from './package.ts';
 import { settings } from './settings.ts';
 
-const { architecture, memoryMb } = settings;
+const { architecture, memoryMb, environment } = settings;
 const bundle = '.sst/veneer-function';
 await packageFunction({
   root: process.cwd(),
@@ -20,6 +20,7 @@ export const common = {
   // JSON, from which the alarm on init times reads.
   logging: { format: 'json', retention: '1 month' },
   environment: {
+    ...environment,
     VENEER_STORE: $interpolate`s3://${bucket.name}`,
     VENEER_BASE: process.env.VENEER_BASE ?? 'minilm-l6',
     // The engine computes in the thread that asks: classic Lambda sends one request at a time, and on Managed Instances
