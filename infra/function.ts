@@ -26,6 +26,8 @@ export const common = {
     // The engine computes in the thread that asks: classic Lambda sends one request at a time, and on Managed Instances
     // the Node runtime itself starts a worker thread for each vCPU.
     VENEER_WORKERS: '0',
+    // Else onnxruntime tells Microsoft of its sessions.
+    ORT_DISABLE_TELEMETRY: '1',
     ...(process.env.VENEER_BAKED_BASE ? { VENEER_CACHE_DIR: '/var/task/base' } : {}),
   },
 } as const;

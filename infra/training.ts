@@ -64,6 +64,8 @@ function declareTraining() {
       environment: [
         { name: 'AWS_REGION', value: region },
         { name: 'AWS_EC2_METADATA_DISABLED', value: 'true' },
+        // Else onnxruntime tells Microsoft of its sessions.
+        { name: 'ORT_DISABLE_TELEMETRY', value: '1' },
         { name: 'VENEER_STORE', value: $interpolate`s3://${bucket.name}` },
       ],
       logConfiguration: {
