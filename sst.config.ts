@@ -7,6 +7,8 @@ export default $config({
     return {
       name: 'veneer',
       home: 'aws',
+      // Builds the trainer's image; of the version that SST itself brings.
+      providers: { 'docker-build': '0.0.14' },
       removal: production ? 'retain' : 'remove',
       protect: production,
     };
@@ -18,6 +20,7 @@ export default $config({
     await import('./infra/predict.ts');
     await import('./infra/batches.ts');
     await import('./infra/alarms.ts');
-    return { store: $interpolate`s3://${bucket.name}`, url: router.url };
+    const { training } = await import('./infra/training.ts');
+    return { store: $interpolate`s3://${bucket.name}`, url: router.url, ...training };
   },
 });

@@ -3,7 +3,7 @@ import { bucket } from './artifacts.ts';
 import { packageFunction } from './package.ts';
 import { settings } from './settings.ts';
 
-const { architecture, memoryMb } = settings;
+const { architecture, memoryMb, environment } = settings;
 const bundle = '.sst/veneer-function';
 await packageFunction({
   root: process.cwd(),
@@ -20,11 +20,14 @@ export const common = {
   // JSON, from which the alarm on init times reads.
   logging: { format: 'json', retention: '1 month' },
   environment: {
+    ...environment,
     VENEER_STORE: $interpolate`s3://${bucket.name}`,
     VENEER_BASE: process.env.VENEER_BASE ?? 'minilm-l6',
     // The engine computes in the thread that asks: classic Lambda sends one request at a time, and on Managed Instances
     // the Node runtime itself starts a worker thread for each vCPU.
     VENEER_WORKERS: '0',
+    // Else onnxruntime tells Microsoft of its sessions.
+    ORT_DISABLE_TELEMETRY: '1',
     ...(process.env.VENEER_BAKED_BASE ? { VENEER_CACHE_DIR: '/var/task/base' } : {}),
   },
 } as const;

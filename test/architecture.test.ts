@@ -31,7 +31,12 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
     /^onnxruntime-/,
     /^(functions\/engine\/session|trainer\/engines\/onnx-worker|trainer\/bench(\/.+)?)\.ts$/,
   ],
-  ['the AWS SDK: the S3 store', /^@(aws-sdk|smithy)\//, /^functions\/store\/s3(-error)?\.ts$/],
+  [
+    'the AWS SDK: the S3 store',
+    /^@(aws-sdk\/(?!client-batch$)|smithy\/)/,
+    /^functions\/store\/s3(-error)?\.ts$/,
+  ],
+  ['AWS Batch: the job queue', /^@aws-sdk\/client-batch$/, /^trainer\/jobs\/aws-batch\.ts$/],
   ['TensorFlow.js: the file that loads it', /^@tensorflow\//, /^trainer\/engines\/tensorflow\.ts$/],
   [
     'protobufjs: the schemas of ONNX and of TensorBoard events',
@@ -143,6 +148,9 @@ describe('the import table', () => {
     ['functions/engine/inline.ts', 'onnxruntime-node'],
     ['trainer/engines/onnx.ts', 'onnxruntime-node'],
     ['functions/store/open.ts', '@aws-sdk/client-s3'],
+    ['trainer/jobs/aws-batch.ts', '@aws-sdk/client-s3'],
+    ['trainer/commands/submit.ts', '@aws-sdk/client-batch'],
+    ['functions/store/s3.ts', '@aws-sdk/client-batch'],
     ['trainer/fit.ts', '@tensorflow/tfjs-node-gpu'],
     ['trainer/graph/onnx.ts', 'protobufjs/light.js'],
     ['functions/predict.ts', 'hono'],

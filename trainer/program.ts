@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { VeneerError } from '../functions/error.ts';
 import { adaptersCommand } from './commands/adapters.ts';
+import { collectCommand } from './commands/collect.ts';
 import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
@@ -12,10 +13,12 @@ import { pullBaseCommand } from './commands/pull-base.ts';
 import { pushAdapterCommand } from './commands/push-adapter.ts';
 import { reportCommand } from './commands/report.ts';
 import { rollbackCommand } from './commands/rollback.ts';
+import { runJobCommand } from './commands/run-job.ts';
 import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
 import { setupGpuCommand } from './commands/setup-gpu.ts';
 import { shadowCommand } from './commands/shadow.ts';
+import { submitCommand } from './commands/submit.ts';
 import { trainCommand } from './commands/train.ts';
 import { usageCommand } from './commands/usage.ts';
 
@@ -23,6 +26,9 @@ const commands = [
   pullBaseCommand,
   trainCommand,
   searchCommand,
+  submitCommand,
+  runJobCommand,
+  collectCommand,
   evaluateCommand,
   pushAdapterCommand,
   exportCommand,

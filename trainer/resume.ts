@@ -14,8 +14,12 @@ import {
 import type { FitState } from './fit-state.ts';
 import type { Layout } from './parameters.ts';
 
-const newest = (out: string) => join(out, 'checkpoint.safetensors');
-const previous = (out: string) => join(out, 'checkpoint.previous.safetensors');
+export const checkpointFiles = {
+  newest: 'checkpoint.safetensors',
+  previous: 'checkpoint.previous.safetensors',
+} as const;
+const newest = (out: string) => join(out, checkpointFiles.newest);
+const previous = (out: string) => join(out, checkpointFiles.previous);
 
 /** Writes the newest checkpoint and keeps the one it replaces. */
 export async function saveCheckpoint(out: string, layout: Layout, checkpoint: Checkpoint): Promise<void> {

@@ -7,6 +7,8 @@ import { readFile } from 'node:fs/promises';
 import type { Metrics } from '../functions/artifacts/manifests.ts';
 import { removeFile, replaceFile, unwritable } from './adapter-directory.ts';
 
+export const stepsFile = 'steps.jsonl';
+
 export type StepRecord =
   | {
       kind: 'step';

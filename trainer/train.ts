@@ -33,7 +33,7 @@ import { openOutcome } from './outcome.ts';
 import { removePrevious, saveCheckpoint, startState } from './resume.ts';
 import { checkStart, labelsAfter, startValues } from './start.ts';
 import { buildStep } from './step.ts';
-import { openStepLog } from './step-log.ts';
+import { openStepLog, stepsFile } from './step-log.ts';
 import { throwIfStopped } from './stop.ts';
 import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
@@ -50,6 +50,8 @@ export interface TrainObserver {
   signal?: AbortSignal;
   /** Scores of the float32 adapter after so many steps. */
   onMetrics?(step: number, metrics: Metrics): void;
+  /** A checkpoint is written; the next step waits for this. */
+  onCheckpoint?(): Promise<void>;
 }
 
 export interface TrainResult {
@@ -184,7 +186,7 @@ async function trainOn(
   const { signal } = observer;
   const state =
     (await startState({ ...options, layout: step.layout, run, log: observer.log })) ?? freshState(start);
-  const stepLog = await openStepLog(join(options.out, 'steps.jsonl'), state.optimizer.steps);
+  const stepLog = await openStepLog(join(options.out, stepsFile), state.optimizer.steps);
   const programs = await openDevices({
     engine,
     source: { outputs: step.outputs, weights: frozen.weights },
@@ -213,7 +215,10 @@ async function trainOn(
             },
           }
         : {}),
-      save: saved => saveCheckpoint(options.out, step.layout, { state: saved, run }),
+      save: async saved => {
+        await saveCheckpoint(options.out, step.layout, { state: saved, run });
+        await observer.onCheckpoint?.();
+      },
     };
     await fitInMemory(fitArguments, { autoBatch: options.autoBatch, log: observer.log });
   } finally {

@@ -1,5 +1,5 @@
 /**
- * The store as keys under a prefix of an S3 bucket; the only file that imports the AWS SDK. Region, endpoint and
+ * The store as keys under a prefix of an S3 bucket; the only file that imports the SDK of S3. Region, endpoint and
  * credentials come the SDK's usual way. Its errors leave here as one line without the request or any secret.
  */
 import { randomUUID } from 'node:crypto';

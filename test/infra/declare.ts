@@ -51,7 +51,7 @@ util.runtime.setMocks({
   newResource({ type, name, inputs }) {
     resources.push({ type, name, inputs });
     const state = { ...inputs, arn: 'arn:aws:mock:::' + name, name: inputs.name ?? name, bucket: inputs.bucket ?? name.toLowerCase() };
-    return { id: name + '-id', state: { ...state, functionUrl: 'https://' + name + '.lambda-url/', domainName: name + '.net' } };
+    return { id: name + '-id', state: { ...state, functionUrl: 'https://' + name + '.lambda-url/', domainName: name + '.net', digest: 'sha256:0123', repositoryUrl: 'ecr.mock/' + name.toLowerCase() } };
   },
   call({ token, inputs }) {
     if (token.endsWith('getPolicyDocument')) return { ...inputs, json: JSON.stringify(inputs) };
@@ -59,6 +59,7 @@ util.runtime.setMocks({
     if (token.endsWith('getPartition')) return { partition: 'aws' };
     if (token.endsWith('getCallerIdentity')) return { accountId: '123456789012' };
     if (token.endsWith('getAvailabilityZones')) return { names: ['a', 'b', 'c'], zoneIds: ['1', '2', '3'] };
+    if (token.endsWith('getAuthorizationToken')) return { userName: 'AWS', password: 'mock' };
     return inputs;
   },
 }, 'veneer', ${JSON.stringify(stage)}, false);
@@ -75,6 +76,7 @@ Object.assign(globalThis, {
   $app: { name: 'veneer', stage: ${JSON.stringify(stage)}, removal: 'remove', providers: { aws: {} }, home: 'aws', protect: false },
   $config: config => config,
 });
+globalThis.dockerbuild = await import('@pulumi/docker-build');
 globalThis.sst = await import(${JSON.stringify(`${platform}/src/components/index.ts`)});
 await util.runtime.runInPulumiStack(async () => {
   const { default: config } = await import('./sst.config.ts');

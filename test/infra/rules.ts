@@ -39,10 +39,63 @@ export function faultsOf(resources: readonly Resource[]): string[] {
         return fault(inputs.runtime !== 'nodejs22.x', `runs on ${inputs.runtime}`);
       case 'aws:cloudwatch/metricAlarm:MetricAlarm':
         return fault(!(inputs.alarmActions as unknown[] | undefined)?.length, 'tells nobody');
+      case 'aws:ec2/launchTemplate:LaunchTemplate': {
+        const disks = (inputs.blockDeviceMappings ?? []) as { ebs: { encrypted?: string } }[];
+        const metadata = (inputs.metadataOptions ?? {}) as Record<string, unknown>;
+        return [
+          ...fault(
+            disks.length === 0 || disks.some(({ ebs }) => ebs.encrypted !== 'true'),
+            'is not encrypted',
+          ),
+          ...fault(metadata.httpTokens !== 'required', 'answers for its role without a token'),
+          ...fault(metadata.httpPutResponseHopLimit !== 1, "gives containers the instance's role"),
+        ];
+      }
+      case 'aws:ec2/securityGroup:SecurityGroup':
+        return fault(
+          name.startsWith('Training') && (inputs.ingress as unknown[])?.length !== 0,
+          'can be reached',
+        );
+      case 'aws:ecr/repository:Repository':
+        return [
+          ...fault(!(inputs.encryptionConfigurations as unknown[] | undefined)?.length, 'is not encrypted'),
+          ...fault(
+            !resources.some(({ type }) => type === 'aws:ecr/lifecyclePolicy:LifecyclePolicy'),
+            'keeps every image for ever',
+          ),
+        ];
+      case 'aws:batch/computeEnvironment:ComputeEnvironment': {
+        const { type, minVcpus, allocationStrategy } = inputs.computeResources as Record<string, unknown>;
+        return [
+          ...fault(minVcpus !== 0, 'has instances without a job'),
+          ...fault(type !== 'SPOT' || allocationStrategy !== 'SPOT_PRICE_CAPACITY_OPTIMIZED', 'is not spot'),
+        ];
+      }
+      case 'aws:batch/jobDefinition:JobDefinition':
+        return jobFaults(inputs).map(what => `${name}: ${what}`);
+      case 'aws:cloudwatch/logGroup:LogGroup':
+        return fault(!inputs.retentionInDays, 'is kept for ever');
       default:
         return [];
     }
   });
+}
+
+function jobFaults(inputs: Record<string, unknown>): string[] {
+  const container = JSON.parse(inputs.containerProperties as string);
+  const rules = (inputs.retryStrategy as { evaluateOnExits: Record<string, string>[] }).evaluateOnExits;
+  const fault = (wrong: boolean, what: string) => (wrong ? [what] : []);
+  return [
+    ...fault(!/@sha256:/.test(container.image), 'its image can be another tomorrow'),
+    ...fault(container.privileged === true, 'is privileged'),
+    ...fault(rules.length > 5, 'has more rules for its end than Batch takes'),
+    ...fault(
+      !rules.some(({ onStatusReason, action }) => onStatusReason === 'Host EC2*' && action === 'RETRY'),
+      'ends where its instance is reclaimed',
+    ),
+    ...fault(rules.at(-1)?.onReason !== '*' || rules.at(-1)?.action !== 'EXIT', 'tries again what failed'),
+    ...fault(!(inputs.timeout as { attemptDurationSeconds?: number })?.attemptDurationSeconds, 'has no end'),
+  ];
 }
 
 /** Of inline policies and of bucket policies, as the recorder writes policy documents. */

@@ -5,6 +5,7 @@ import { readAdapterDirectory, replaceFile } from '../adapter-directory.ts';
 import { type ComparedRun, compareRuns, type Row } from '../report/comparison.ts';
 import { readCurves } from '../report/curves.ts';
 import { outputOf, type SharedOptions, shared } from './command.ts';
+import { alignColumns } from './table.ts';
 
 async function readRuns(directories: readonly string[]): Promise<ComparedRun[]> {
   const short = directories.map(directory => basename(resolve(directory)));
@@ -28,22 +29,15 @@ export async function compare(directories: readonly string[], out: string | unde
   return { runs, comparison };
 }
 
-/** Columns as wide as their widest cell; the best of a row carries an asterisk. */
+/** The best of a row carries an asterisk. */
 function linesOf(names: readonly string[], rows: readonly Row[]): string[] {
-  const table = [
+  return alignColumns([
     ['', ...names],
     ...rows.map(({ name, cells, best }) => [
       name,
       ...cells.map((cell, i) => `${(cell || '-').replaceAll(/\s/g, ' ')}${best.includes(i) ? ' *' : ''}`),
     ]),
-  ];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map(row => row[column]!.length)));
-  return table.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
+  ]);
 }
 
 export function compareCommand(program: Command): void {

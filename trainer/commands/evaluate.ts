@@ -4,9 +4,18 @@ import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import type { ColumnOptions } from '../data/columns.ts';
 import type { Evaluated } from '../evaluate.ts';
+import { runDirectory } from '../stored-run.ts';
 import { evaluateAllTasks } from './all-tasks.ts';
 import { evaluateByLanguage } from './by-language.ts';
-import { defaultThreads, openSharedStore, outputOf, type SharedOptions, shared, whole } from './command.ts';
+import {
+  cacheDir,
+  defaultThreads,
+  openSharedStore,
+  outputOf,
+  type SharedOptions,
+  shared,
+  whole,
+} from './command.ts';
 import { columnOptions, type DataFlags, dataFlags } from './data-flags.ts';
 import { type AdapterChoice, metricsOf, openEvaluation } from './evaluation.ts';
 
@@ -49,7 +58,7 @@ export function evaluateCommand(program: Command): void {
     .description('score an adapter through the served path')
     .argument(
       '[adapter]',
-      'directory of trainer train, or a reference (name, name@alias, name@sha256:...) with --tenant',
+      'what trainer train left, on disk or s3://bucket/prefix, or a reference (name, name@alias, name@sha256:...) with --tenant',
     )
     .option(
       '--data <path>',
@@ -83,7 +92,7 @@ export function evaluateCommand(program: Command): void {
         return;
       }
       const choice = {
-        adapter: adapter!,
+        adapter: tenant === undefined ? await runDirectory(adapter!, cacheDir) : adapter!,
         data: flags.data!,
         columns,
         threads,

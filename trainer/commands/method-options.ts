@@ -9,6 +9,7 @@ import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import type { MethodFlags } from '../methods/method.ts';
 import { type MethodName, type MethodSpec, methodNames, methods, specOf } from '../methods/methods.ts';
+import { runDirectory } from '../stored-run.ts';
 import { readTrained, type Trained } from '../trained.ts';
 import { cacheDir, real, whole } from './command.ts';
 
@@ -75,7 +76,8 @@ export async function resolveMethod(
     if (tenant !== undefined) throw new VeneerError('usage', '--tenant goes with --from');
     return { method: specOf(name ?? 'lora', flags) };
   }
-  const from = await readTrained(store, { adapter, tenant, peft: { base, cacheDir, log } });
+  const place = tenant === undefined ? await runDirectory(adapter, cacheDir) : adapter;
+  const from = await readTrained(store, { adapter: place, tenant, peft: { base, cacheDir, log } });
   if (name !== undefined && name !== from.method.name) return { method: specOf(name, flags), from };
   const before = flagsOf(from.method);
   const known = methods[from.method.name].flags

@@ -6,6 +6,7 @@ import { type FinishedAdapter, publish } from '../../functions/publish.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { readAdapterDirectory } from '../adapter-directory.ts';
 import { isPeftDirectory, type PeftReadOptions, readPeftDirectory } from '../peft/read.ts';
+import { runDirectory } from '../stored-run.ts';
 import { cacheDir, openSharedStore, outputOf, real, type SharedOptions, shared, whole } from './command.ts';
 
 /** What only a PEFT directory leaves open. */
@@ -46,7 +47,7 @@ async function readDirectory(
 export function pushAdapterCommand(program: Command): void {
   shared(program.command('push-adapter'))
     .description('publish a trained adapter for a tenant and point an alias at it')
-    .argument('<directory>', 'what trainer train left, or a PEFT directory')
+    .argument('<directory>', 'what trainer train left, on disk or s3://bucket/prefix, or a PEFT directory')
     .requiredOption('--tenant <tenant>', 'whose adapter it becomes')
     .requiredOption('--name <name>', 'name of the adapter')
     .option('--alias <alias>', 'alias that shall point to it', 'live')
@@ -80,7 +81,12 @@ export function pushAdapterCommand(program: Command): void {
       const output = outputOf(flags);
       const { tenant, name, alias, minMetric, maxDrop, store: _url, json: _json, ...peftFlags } = flags;
       const store = await openSharedStore(flags);
-      const adapter = await readDirectory(store, directory, peftFlags, output.log);
+      const adapter = await readDirectory(
+        store,
+        await runDirectory(directory, cacheDir),
+        peftFlags,
+        output.log,
+      );
       const { created, ...result } = await publish(store, adapter, {
         ...{ tenant, name, alias, minMetrics: minMetric, maxDrop },
       });

@@ -7,7 +7,16 @@ import type { ColumnOptions } from '../data/columns.ts';
 import { calibrationOf } from '../report/calibration.ts';
 import { readCurves } from '../report/curves.ts';
 import { type Inspection, inspect } from '../report/inspect.ts';
-import { defaultThreads, openSharedStore, outputOf, type SharedOptions, shared, whole } from './command.ts';
+import { isStoreUrl, runDirectory } from '../stored-run.ts';
+import {
+  cacheDir,
+  defaultThreads,
+  openSharedStore,
+  outputOf,
+  type SharedOptions,
+  shared,
+  whole,
+} from './command.ts';
 import { columnOptions, type DataFlags, dataFlags } from './data-flags.ts';
 import { evaluateAdapter } from './evaluate.ts';
 
@@ -68,9 +77,9 @@ const nameOf = (path: string) => basename(resolve(path));
 export function reportCommand(program: Command): void {
   dataFlags(shared(program.command('report')))
     .description('write one HTML page about a run: curves, confusions, calibration, worst examples')
-    .argument('<run>', 'directory of trainer train')
+    .argument('<run>', 'what trainer train left, on disk or s3://bucket/prefix')
     .option('--data <path>', 'file, or directory whose test (else dev, else train) split is scored for it')
-    .option('--out <file>', 'the page (default: report.html in the run)')
+    .option('--out <file>', 'the page (default: report.html in the run; here, of one in S3)')
     .option('--threads <n>', 'threads of one run', whole(1, 256), defaultThreads)
     .action(
       async (
@@ -79,7 +88,9 @@ export function reportCommand(program: Command): void {
       ) => {
         const output = outputOf(flags);
         const columns = await columnOptions(flags);
-        const options = { ...flags, run, columns, out: flags.out ?? join(run, 'report.html') };
+        const directory = await runDirectory(run, cacheDir);
+        const out = flags.out ?? join(isStoreUrl(run) ? '.' : run, 'report.html');
+        const options = { ...flags, run: directory, columns, out };
         const result = await report(await openSharedStore(flags), options, output.log);
         output.result(result, `${result.out}: ${Math.ceil(result.bytes / 1000)} kB`);
       },

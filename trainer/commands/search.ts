@@ -21,6 +21,7 @@ import { readTrainingData } from '../training-data.ts';
 import { cacheDir, type Output, openSharedStore, outputOf, whole } from './command.ts';
 import { interruptible } from './interrupt.ts';
 import { checkSpace, settingFlags } from './search-options.ts';
+import { alignColumns } from './table.ts';
 import { engineOf, resolveOptions, type TrainFlags, trainFlags } from './train.ts';
 
 interface SearchFlags {
@@ -124,14 +125,7 @@ function table(trials: readonly Trial[]): string[] {
     ...[String(i + 1), trialName(trial), status === 'finished' || status === 'failed' ? status : 'stopped'],
     ...[best?.toFixed(4) ?? '-', String(epochs), error ?? describeSettings(settings)],
   ]);
-  const all = [['rank', 'trial', 'status', 'score', 'epochs', 'settings'], ...rows];
-  const widths = all[0]!.map((_, column) => Math.max(...all.map(row => row[column]!.length)));
-  return all.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
+  return alignColumns([['rank', 'trial', 'status', 'score', 'epochs', 'settings'], ...rows]);
 }
 
 export function searchCommand(program: Command): void {

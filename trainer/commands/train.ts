@@ -1,9 +1,7 @@
 /** `train`: fine-tunes one adapter and leaves it in a directory. */
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { type AdapterManifest, problems } from '../../functions/artifacts/manifests.ts';
 import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
-import { VeneerError } from '../../functions/error.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
 import type { ContinualOptions } from '../continual/options.ts';
@@ -18,6 +16,7 @@ import {
 import type { Engine } from '../engines/engine.ts';
 import { methodNames, methodOf, methods, specOf } from '../methods/methods.ts';
 import { type ScheduleName, scheduleNames } from '../schedule.ts';
+import { openWorkplace } from '../stored-run.ts';
 import { type TrainResult, train } from '../train.ts';
 import type { TrainOptions } from '../train-options.ts';
 import { openScalarLog } from '../visualize/tensorboard.ts';
@@ -34,6 +33,7 @@ import {
 } from './command.ts';
 import { continualMethod, continualOptions } from './continual-options.ts';
 import { columnOptions, type DataFlags, dataFlags, parseClassWeights, parseSplit } from './data-flags.ts';
+import { checkRDrop } from './dropout-options.ts';
 import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
@@ -76,16 +76,14 @@ export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, Aug
   logDir?: string;
 }
 
-interface ShownOptions {
-  logDir?: string;
-  engine?: EngineName | undefined;
-  device?: 'cpu' | 'cuda' | undefined;
+interface ShownOptions extends Partial<Pick<TrainFlags, 'logDir' | 'engine' | 'device'>> {
+  onCheckpoint?(): Promise<void>;
 }
 
 /** Trains with progress shown, and curves in `logDir`; used by the command and by quickstart. */
 export async function trainWithProgress(
   store: Store,
-  { logDir, engine: name, device, ...options }: TrainOptions & ShownOptions,
+  { logDir, engine: name, device, onCheckpoint, ...options }: TrainOptions & ShownOptions,
   log: (line: string) => void,
 ): Promise<TrainResult> {
   const progress = progressOf(log);
@@ -97,8 +95,7 @@ export async function trainWithProgress(
   try {
     const engine = await engineOf({ ...options, engine: name, device }, progress.log);
     return await train(store, engine, options, {
-      log: progress.log,
-      signal,
+      ...{ log: progress.log, signal, onCheckpoint },
       onStep: ({ step, steps, epoch, loss, learningRate, gradientNorm, tokens, milliseconds }) => {
         const now = (1000 * tokens) / milliseconds;
         rate = rate === 0 ? now : 0.9 * rate + 0.1 * now;
@@ -154,17 +151,6 @@ export const trainDefaults = {
   cacheDir,
 } as const;
 
-function checkRDrop({ rDrop, task, dropout, attentionDropout }: TrainFlags): void {
-  if (rDrop === 0) return;
-  if (task !== 'classification')
-    throw new VeneerError('usage', `--r-drop ${rDrop}: for --task classification only`);
-  if (dropout === 0 && attentionDropout === 0)
-    throw new VeneerError(
-      'usage',
-      `--r-drop ${rDrop}: needs --dropout or --attention-dropout above 0, without which both passes are the same`,
-    );
-}
-
 /** Every option of `train`. */
 export function trainFlags(command: Command): Command {
   const d = trainDefaults;
@@ -175,7 +161,7 @@ export function trainFlags(command: Command): Command {
       'file, or directory with train and optional dev and test files; on disk or s3://bucket/key',
     )
     .requiredOption('--base <name>', 'base in the store (see pull-base)')
-    .requiredOption('--out <directory>', 'where the adapter goes')
+    .requiredOption('--out <directory>', 'where the adapter goes; on disk or s3://bucket/prefix')
     .option('--eval-data <path>', 'dev file, instead of the directory’s own')
     .option('--epochs <n>', 'passes over the data', whole(1, 10_000), d.epochs)
     .option('--batch-size <n>', 'windows of one forward pass', whole(1, 4096), d.batchSize)
@@ -287,14 +273,26 @@ export async function resolveOptions(
   };
 }
 
+/** Trains as flags say, in a directory or in a store. */
+export async function trainByFlags(flags: TrainFlags, log: (line: string) => void): Promise<TrainResult> {
+  const store = await openSharedStore(flags);
+  const { directory, keep, finish, close } = await openWorkplace(flags.out, { resume: flags.resume, log });
+  try {
+    const options = await resolveOptions(store, { ...flags, out: directory }, log);
+    const result = await trainWithProgress(store, { ...options, onCheckpoint: keep }, log);
+    await finish();
+    return { ...result, out: flags.out };
+  } finally {
+    await close();
+  }
+}
+
 export function trainCommand(program: Command): void {
   trainFlags(program.command('train'))
     .description('fine-tune an adapter on a frozen base, or the base itself')
     .action(async (flags: TrainFlags) => {
       const output = outputOf(flags);
-      const store = await openSharedStore(flags);
-      const options = await resolveOptions(store, flags, output.log);
-      const result = await trainWithProgress(store, options, output.log);
+      const result = await trainByFlags(flags, output.log);
       output.result(result, `${result.out}: ${result.steps} steps in ${result.seconds.toFixed(1)} s`);
     });
 }

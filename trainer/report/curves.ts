@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { Metrics } from '../../functions/artifacts/manifests.ts';
 import { VeneerError } from '../../functions/error.ts';
+import { stepsFile } from '../step-log.ts';
 
 const Step = z.object({
   step: z.number().int(),
@@ -32,7 +33,7 @@ export interface Curves {
 
 /** Curves without a point where the directory has no steps.jsonl. */
 export async function readCurves(directory: string): Promise<Curves> {
-  const path = join(directory, 'steps.jsonl');
+  const path = join(directory, stepsFile);
   const text = await textOf(path);
   const curves = text === undefined ? undefined : parseSteps(text, path);
   return curves && curves.points.length > 0 ? curves : { points: [], evaluations: [] };

@@ -1,8 +1,9 @@
 /** What a run was told and what it derived, as one flat list of names and values. */
 import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
+import type { RunManifest } from '../run-directory.ts';
 
 /** In the manifest's order; without what it measured and the files it left. */
-export function settingsOf(manifest: AdapterManifest): Record<string, string> {
+export function settingsOf(manifest: AdapterManifest | RunManifest): Record<string, string> {
   const { formatVersion: _version, metrics: _metrics, files, labels, training, ...rest } = manifest;
   const { config, ...how } = training;
   return {
@@ -10,8 +11,22 @@ export function settingsOf(manifest: AdapterManifest): Record<string, string> {
     labels: String(labels.length),
     ...flat(config, ''),
     ...flat(how, ''),
-    'adapter bytes': String(files['adapter.safetensors'].bytes),
+    'adapter bytes': String(Object.values(files)[0]!.bytes),
   };
+}
+
+/** Of each, the settings that are not the same in all; none of one that is not known. */
+export function differingSettings(
+  manifests: readonly (AdapterManifest | RunManifest | undefined)[],
+): Record<string, string>[] {
+  const settings = manifests.map(manifest => (manifest ? settingsOf(manifest) : {}));
+  const known = settings.filter((_, i) => manifests[i] !== undefined);
+  const names = new Set(known.flatMap(Object.keys));
+  names.delete('adapter bytes');
+  const differing = [...names].filter(name => new Set(known.map(values => values[name])).size > 1);
+  return settings.map(values =>
+    Object.fromEntries(differing.flatMap(name => (name in values ? [[name, values[name]!]] : []))),
+  );
 }
 
 function flat(value: object, path: string): Record<string, string> {

@@ -3,9 +3,9 @@
  * Knows nothing of training: a trial is run by whoever is given.
  */
 import { VeneerError } from '../../functions/error.ts';
-import { uniform } from '../random.ts';
 import { type Ladder, lessons, nextJob } from './asha.ts';
 import type { Journal } from './journal.ts';
+import { draw } from './sample.ts';
 import { type Settings, type Space, sizeOf } from './space.ts';
 import { suggest } from './tpe.ts';
 import { apply, type SearchEvent, type Trial } from './trials.ts';
@@ -32,9 +32,6 @@ export interface SearchOptions {
   log(line: string): void;
   signal?: AbortSignal | undefined;
 }
-
-/** Stream of the random generator. */
-const searchStream = 4;
 
 export async function search(options: SearchOptions): Promise<Trial[]> {
   const { space, ladder, parallel, seed, journal, run, log } = options;
@@ -88,7 +85,7 @@ export async function search(options: SearchOptions): Promise<Trial[]> {
     const settings = suggest(
       space,
       { ranked: lessons(trials).map(each => each.settings), tried: trials.map(each => each.settings) },
-      () => uniform({ seed, stream: searchStream }, trial, draws++),
+      () => draw({ seed, trial, draw: draws++ }),
     );
     if (!settings) return undefined;
     record({ kind: 'trial', trial, settings });

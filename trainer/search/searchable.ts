@@ -21,7 +21,8 @@ const searchable = [
   ],
 ];
 
-const flagOf = (name: string) => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+/** `learningRate` -> `learning-rate`. */
+export const flagOf = (name: string) => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 
 export function checkNames(space: Space, file: string): void {
   for (const { name } of space) {
