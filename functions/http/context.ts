@@ -1,14 +1,13 @@
 /** What the middleware leaves in a request's context. */
 import type { Stopwatch } from '../timed.ts';
 import type { AnsweredRequest } from './answered.ts';
-import type { Fields } from './fields.ts';
 import type { Identity } from './identity.ts';
 
 export interface RequestEnv {
   Variables: {
     requestId: string;
     /** Header fields of the answer, as far as they are known, and whether the answer has them already. */
-    fields: Fields;
+    fields: Record<string, string>;
     fieldsTaken?: boolean;
     /** Whose credential it was, and the tenant that is acted for; set on every route that needs a key. */
     identity: Identity;

@@ -5,8 +5,6 @@
 import type { Context } from 'hono';
 import type { RequestEnv } from './context.ts';
 
-export type Fields = Record<string, string>;
-
 export function setField(c: Context<RequestEnv>, name: string, value: string): void {
   c.get('fields')[name] = value;
 }
