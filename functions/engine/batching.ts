@@ -78,6 +78,8 @@ export function batchingEngine({
   const queue = new FairQueue<Entry>();
   /** What each runner holds, in the order in which it runs. */
   const held = new Map<Runner, Batch[]>(Array.from({ length: runners }, () => [startRunner(), []]));
+  /** Graphs that a runner in another's place opens as well, behind the batch that waits for it. */
+  const warmed = new Set<string>();
   let closed = false;
 
   const fail = (jobs: Iterable<Job>, error: unknown) => {
@@ -92,7 +94,11 @@ export function batchingEngine({
       if (runner.alive || batches.length > 0) continue;
       held.delete(runner);
       runner.close().catch(() => {});
-      held.set(startRunner(), []);
+      const fresh = startRunner();
+      held.set(fresh, []);
+      queueMicrotask(() => {
+        for (const graph of warmed) fresh.open(graph).catch(() => {});
+      });
       observer?.restarted();
     }
   };
@@ -227,6 +233,7 @@ export function batchingEngine({
     },
     async warm(adapters) {
       const graphs = new Set(adapters.map(adapter => variantName(variantOf([adapter], narrow))));
+      for (const graph of graphs) warmed.add(graph);
       await Promise.all([...held.keys()].flatMap(runner => Array.from(graphs, graph => runner.open(graph))));
     },
     async close() {

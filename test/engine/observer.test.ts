@@ -16,7 +16,7 @@ const rows = (...lengths: number[]) =>
   lengths.map((length, seed) => randomRow(baseManifest.config, { adapter, length, seed }));
 
 let ends: { succeed(): void; fail(error: Error): void }[];
-let runners: { alive: boolean }[];
+let runners: { alive: boolean; did: string[] }[];
 let reports: BatchReport[];
 let waiting: number[];
 let restarts: number;
@@ -28,13 +28,15 @@ const settled = () => new Promise(resolve => setImmediate(resolve));
 function startRunner(): Runner {
   const runner = {
     alive: true,
-    run: (_graph: string, feeds: Parameters<Runner['run']>[1]) =>
+    did: [] as string[],
+    run: (graph: string, feeds: Parameters<Runner['run']>[1]) =>
       new Promise<Logits>((resolve, reject) => {
+        runner.did.push(`run ${graph}`);
         const [b] = feeds.input_ids!.shape as [number];
         const logits = { data: new Float32Array(b * 2), shape: [b, 1, 2] };
         ends.push({ succeed: () => resolve(logits), fail: reject });
       }),
-    open: async () => {},
+    open: async (graph: string) => void runner.did.push(`open ${graph}`),
     close: async () => {},
   };
   runners.push(runner);
@@ -129,6 +131,23 @@ describe('an observed engine', () => {
     expect(order).toEqual(['a']);
     expect(restarts).toBe(1);
     expect(reports).toHaveLength(3);
+  });
+
+  it('opens in a new runner what was opened ahead in the dead one, behind the batch that waits', async () => {
+    const engine = open(1);
+    await engine.warm([adapter.manifest]);
+    const [opened] = runners[0]!.did;
+    const answer = engine.run(rows(10));
+    runners[0]!.alive = false;
+    ends[0]!.fail(new Error('the worker thread ended'));
+    await settled();
+    ends[1]!.succeed();
+    await answer;
+    const graph = opened!.replace('open ', '');
+    expect(runners.map(({ did }) => did)).toEqual([
+      [`open ${graph}`, `run ${graph}`],
+      [`run ${graph}`, `open ${graph}`],
+    ]);
   });
 
   it('does so over a real worker, too', async () => {
