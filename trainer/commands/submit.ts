@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { readBase } from '../../functions/artifacts/bases.ts';
 import { VeneerError } from '../../functions/error.ts';
-import type { Store } from '../../functions/store/store.ts';
 import { readText } from '../data/files.ts';
 import { parseJson } from '../data/json.ts';
 import { localPath } from '../data/remote.ts';
@@ -64,8 +63,8 @@ async function runLines(given: readonly string[], { runs, space: file, trials }:
 
 const trialName = (trial: number) => `trial-${String(trial).padStart(3, '0')}`;
 
-/** Before anything starts that costs: every line can be read, no two runs share a place, and the bases are there. */
-async function checkRuns(store: Store, lines: readonly RunLine[]): Promise<TrainFlags[]> {
+/** @throws VeneerError `usage` for a line that cannot be read or means this machine, and where two runs share a place. */
+function checkRuns(lines: readonly RunLine[]): TrainFlags[] {
   if (lines.length > maxRuns)
     throw new VeneerError('usage', `${lines.length} runs: AWS Batch takes ${maxRuns} in a job at most`);
   const all = lines.map(parseRemoteTrain);
@@ -77,7 +76,6 @@ async function checkRuns(store: Store, lines: readonly RunLine[]): Promise<Train
     if (other !== undefined) throw new VeneerError('usage', `${where}: --out ${out} is that of ${other} too`);
     places.set(place, where);
   }
-  for (const base of new Set(all.map(flags => flags.base))) await readBase(store, base);
   return all;
 }
 
@@ -107,8 +105,10 @@ export function submitCommand(program: Command): void {
           `--store ${flags.store}: a job is on another machine: give s3://BUCKET`,
         );
       const lines = await runLines(given, flags);
+      const runs = checkRuns(lines);
       const store = await openSharedStore(flags);
-      const runs = await checkRuns(store, lines);
+      // Before anything starts that costs.
+      for (const base of new Set(runs.map(each => each.base))) await readBase(store, base);
       const plan = await writePlan(
         store,
         lines.map(({ args }) => args),
