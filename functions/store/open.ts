@@ -4,7 +4,7 @@ import { VeneerError } from '../error.ts';
 import { openDirectoryStore } from './directory.ts';
 import type { Store } from './store.ts';
 
-const s3Url = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)\/?$/;
+export const s3Url = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)\/?$/;
 
 /** @throws VeneerError `usage` where the URL is neither `file:<directory>` nor `s3://<bucket>/<prefix>`. */
 export async function openStore(url: string): Promise<Store> {

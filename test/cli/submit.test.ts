@@ -34,9 +34,9 @@ beforeAll(async () => {
   workspace = await openWorkspace();
   batch = await startBatchServer();
   await workspace.write('space.json', JSON.stringify(space));
-  await workspace.write('twice.jsonl', '{"out": "s3://b/one/"}\n\n{"out": "s3://b/one"}\n');
-  await workspace.write('bad.jsonl', '{"out": "s3://b/one"}\n{"out": "s3://b/two", "rank": 0}\n');
-  await workspace.write('unknown.jsonl', '{"out": "s3://b/one", "rnak": 4}\n');
+  await workspace.write('twice.jsonl', '{"out": "s3://bkt/one/"}\n\n{"out": "s3://bkt/one"}\n');
+  await workspace.write('bad.jsonl', '{"out": "s3://bkt/one"}\n{"out": "s3://bkt/two", "rank": 0}\n');
+  await workspace.write('unknown.jsonl', '{"out": "s3://bkt/one", "rnak": 4}\n');
   if (program) {
     s3 = await startVersitygw(program);
     bucket = await s3.bucket('veneer');
@@ -53,8 +53,8 @@ afterAll(async () => {
 });
 
 describe('refused before anything is asked for or written', () => {
-  const train = ['train', ...settings, '--data', 's3://b/data'];
-  const whole = [...train, '--out', 's3://b/runs/a'];
+  const train = ['train', ...settings, '--data', 's3://bkt/data'];
+  const whole = [...train, '--out', 's3://bkt/runs/a'];
   test.each<[what: string, options: string[], behind: string[], message: RegExp]>([
     [
       'a store here',
@@ -126,7 +126,7 @@ describe('refused before anything is asked for or written', () => {
       'a place twice',
       ['--runs', 'twice.jsonl'],
       train,
-      /^twice.jsonl:3: --out s3:\/\/b\/one is that of twice.jsonl:1 too$/,
+      /^twice.jsonl:3: --out s3:\/\/bkt\/one is that of twice.jsonl:1 too$/,
     ],
     [
       'a bad line',
@@ -225,7 +225,7 @@ describe.skipIf(!program)('with S3', () => {
   test('an array: a part a line, with the options that all have in common', async () => {
     const lines = [1, 2, 3].map(rank => JSON.stringify({ rank, out: inBucket(`runs/ranks/r${rank}`) }));
     await workspace.write('ranks.jsonl', `${lines.join('\n')}\n`);
-    resultOf(await submit('--runs', 'ranks.jsonl', '--', ...train(), '--out', 's3://b/unused'));
+    resultOf(await submit('--runs', 'ranks.jsonl', '--', ...train(), '--out', 's3://bkt/unused'));
     expect(batch.submitted[0]!.arrayProperties).toEqual({ size: 3 });
     expect(batch.submitted[0]!.jobName).toMatch(/^train-[0-9a-f]{12}$/);
     for (const index of [2, 0]) expect((await part(index)).code).toBe(0);

@@ -1,19 +1,36 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../functions/store/open.ts';
 import { openS3Store } from '../../functions/store/s3.ts';
+import { findMinio, howToGetIt as howToGetMinio, startMinio } from './minio.ts';
 import { listed, storeCases } from './store.cases.ts';
-import { findVersitygw, howToGetIt, type S3Server, startVersitygw } from './versitygw.ts';
+import {
+  findVersitygw,
+  howToGetIt as howToGetVersitygw,
+  type S3Server,
+  startVersitygw,
+} from './versitygw.ts';
 
-const program = await findVersitygw();
-if (!program) console.warn(`S3 tests skipped: ${howToGetIt}`);
+const servers = [
+  {
+    ...{ name: 'versitygw', program: await findVersitygw(), start: startVersitygw },
+    howToGetIt: howToGetVersitygw,
+  },
+  { name: 'MinIO', program: findMinio(), start: startMinio, howToGetIt: howToGetMinio },
+];
+for (const { name, program, howToGetIt } of servers)
+  if (!program) console.warn(`S3 tests against ${name} skipped: ${howToGetIt}`);
 
-describe.skipIf(!program)('an S3 store', () => {
+describe.each(servers)('an S3 store on $name', ({ program, start }) => {
+  if (!program) {
+    it.skip('is not there');
+    return;
+  }
   let server: S3Server;
   let bucket: string;
   let stores = 0;
 
   beforeAll(async () => {
-    server = await startVersitygw(program!);
+    server = await start(program);
     Object.assign(process.env, server.env);
     bucket = await server.bucket('veneer');
   });

@@ -74,7 +74,9 @@ export async function startVersitygw(program: string): Promise<S3Server> {
     complaint += piece;
   });
   const ended = new Promise<void>(done => child.once('close', () => done()));
-  await answering(env.AWS_ENDPOINT_URL, () => (child.exitCode === null ? undefined : complaint));
+  await answering(env.AWS_ENDPOINT_URL, () =>
+    child.exitCode === null ? undefined : `versitygw: ${complaint}`,
+  );
 
   return {
     env,
@@ -90,14 +92,15 @@ export async function startVersitygw(program: string): Promise<S3Server> {
   };
 }
 
-async function answering(url: string, failed: () => string | undefined): Promise<void> {
+/** @param ended What a server said that is there no more. */
+export async function answering(url: string, ended: () => string | undefined): Promise<void> {
   for (let tries = 0; tries < 300; tries++) {
-    const complaint = failed();
-    if (complaint !== undefined) throw new Error(`versitygw ended: ${complaint}`);
+    const complaint = ended();
+    if (complaint !== undefined) throw new Error(`ended at once: ${complaint}`);
     if (await fetch(url).catch(() => undefined)) return;
     await sleep(100);
   }
-  throw new Error('versitygw did not answer within 30 s');
+  throw new Error(`${url} did not answer within 30 s`);
 }
 
 export function freePort(): Promise<number> {

@@ -1,6 +1,7 @@
 /** A training that another machine does: its command line read as `train` reads it, and refused where it means this machine. */
 import { Command, CommanderError } from 'commander';
 import { VeneerError } from '../../functions/error.ts';
+import { s3Url } from '../../functions/store/open.ts';
 import type { RunLine } from '../jobs/run-options.ts';
 import { type TrainFlags, trainFlags } from './train.ts';
 
@@ -45,5 +46,6 @@ export function parseRemoteTrain({ where, args }: RunLine): TrainFlags {
   for (const [flag, place] of Object.entries(places))
     if (place !== undefined && !place.startsWith('s3://'))
       throw refuse(`${flag} ${place} is on this machine, the job is on another: write s3://BUCKET/KEY`);
+  if (!s3Url.test(flags.out)) throw refuse(`--out ${flags.out} is no place in S3: write s3://BUCKET/PREFIX`);
   return flags;
 }
