@@ -5,6 +5,7 @@ import type { Engine } from './engine.ts';
 import { inlineRunner } from './inline-runner.ts';
 import type { EngineObserver } from './observer.ts';
 import type { GraphPaths } from './runner.ts';
+import { disableRuntimeTelemetry } from './telemetry.ts';
 import { workerRunner } from './worker-runner.ts';
 
 export interface EngineOptions {
@@ -21,6 +22,7 @@ const maxRows = 64;
 const maxWaitingRows = 4096;
 
 export function openEngine({ base, graphPath, workers, observer }: EngineOptions): Engine {
+  disableRuntimeTelemetry();
   return batchingEngine({
     base,
     startRunner: () => (workers === 0 ? inlineRunner(graphPath, 1) : workerRunner(graphPath)),

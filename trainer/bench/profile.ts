@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { disableRuntimeTelemetry } from '../../functions/engine/telemetry.ts';
 import type { Feed } from '../../functions/engine/token-feeds.ts';
 import { median } from './child.ts';
 
@@ -35,6 +35,8 @@ const runs = 30;
 export async function profileGraph(path: string, feeds: Readonly<Record<string, Feed>>): Promise<NodeTime[]> {
   const folder = await mkdtemp(join(tmpdir(), 'veneer-profile-'));
   try {
+    disableRuntimeTelemetry();
+    const { InferenceSession, Tensor } = await import('onnxruntime-node');
     const session = await InferenceSession.create(path, {
       intraOpNumThreads: 1,
       interOpNumThreads: 1,

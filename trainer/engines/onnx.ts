@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import { disableRuntimeTelemetry } from '../../functions/engine/telemetry.ts';
 import { packageFile } from '../../functions/package-file.ts';
 import { emitOnnx } from '../graph/onnx.ts';
 import type { Engine, HostTensor, Program, ProgramSource } from './engine.ts';
@@ -26,6 +27,7 @@ async function compile(
   { outputs, weights }: ProgramSource,
   { threads, host: kind = 'thread', device = 'cpu' }: OnnxEngineOptions,
 ): Promise<Program> {
+  disableRuntimeTelemetry();
   const model = emitOnnx({
     outputs,
     ...(weights ? { weights: { location: basename(weights.path), tensors: weights.tensors } } : {}),
