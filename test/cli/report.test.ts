@@ -47,6 +47,29 @@ describe('report', () => {
     expect(await readFile(workspace.path('one.html'))).toEqual(await readFile(workspace.path('two.html')));
   });
 
+  test('reads sets of labels, and numbers', async () => {
+    const sets = await workspace.write(
+      'sets.csv',
+      'text,label\nthe parcel was late,"late;parcel"\nrefund the money,refund\nthanks,""\n',
+    );
+    const several = ['--problem', 'multi-label', '--label-separator', ';'];
+    resultOf(await workspace.train(sets, '--out', 'sets', '--json', ...several));
+    const options = ['--label-separator', ';', '--json'];
+    const found = resultOf(await workspace.run('report', 'sets', '--data', sets, ...options));
+    expect(await sectionsOf('sets/report.html')).toEqual([
+      ...['training', 'labels', 'calibration', 'lengths', 'mistakes', 'settings'],
+    ]);
+    const shown = (await documentOf('sets/report.html')).querySelectorAll('.examples li');
+    expect(shown.length).toBe(found.mistakes);
+
+    const scores = await workspace.write('scores.csv', 'text,label\nthe parcel was late,0.5\nthanks,3\n');
+    resultOf(await workspace.train(scores, '--out', 'scores', '--json', '--problem', 'regression'));
+    resultOf(await workspace.run('report', 'scores', '--data', scores, '--json'));
+    expect(await sectionsOf('scores/report.html')).toEqual([
+      ...['training', 'fit', 'lengths', 'mistakes', 'settings'],
+    ]);
+  });
+
   test('reads entities', async () => {
     const data = await workspace.write(
       'names.conll',

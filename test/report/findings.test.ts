@@ -6,7 +6,9 @@ import type { ClassificationExample, LabelingExample } from '../../trainer/data/
 import { worstOf } from '../../trainer/report/findings.ts';
 import { partsOf } from '../../trainer/report/passage.ts';
 import { classificationFindings } from '../../trainer/report/tasks/classification.ts';
+import { multiLabelFindings } from '../../trainer/report/tasks/multi-label.ts';
 import { questionFindings } from '../../trainer/report/tasks/question-answering.ts';
+import { regressionFindings } from '../../trainer/report/tasks/regression.ts';
 import { entityFindings } from '../../trainer/report/tasks/sequence-labeling.ts';
 
 /** The marked stretches of a text. */
@@ -92,6 +94,71 @@ describe('classification', () => {
   test('has no mistakes where there are none', async () => {
     expect(await findingsOf(['refund', 'refund'])).toMatchObject({ mistakes: [], mistaken: 0 });
   });
+});
+
+describe('several labels', () => {
+  const output = (scores: Record<string, number>, threshold = 0.5) => {
+    const ranked = Object.entries(scores).map(([label, score]) => ({ label, score }));
+    ranked.sort((a, b) => b.score - a.score);
+    return { ranked, labels: ranked.filter(({ score }) => score >= threshold).map(({ label }) => label) };
+  };
+  const example = (text: string, ...labels: string[]) => ({ text, labels, where: `test.csv:${text}` });
+  const findings = multiLabelFindings(
+    [example('a', 'joy', 'love'), example('b', 'anger'), example('c'), example('d', 'joy')],
+    [
+      output({ joy: 0.9, love: 0.8, anger: 0.1 }),
+      output({ joy: 0.7, love: 0.2, anger: 0.4 }),
+      output({ joy: 0.6, love: 0.1, anger: 0.1 }),
+      output({ joy: 0.51, love: 0.3, anger: 0.2 }),
+    ],
+    ['joy', 'love', 'anger', 'grief'],
+  );
+
+  test('are counted one by one', () => {
+    expect(findings.scores?.perLabel).toEqual({
+      joy: { precision: 0.5, recall: 1, f1: 2 / 3, support: 2 },
+      love: { precision: 1, recall: 1, f1: 1, support: 1 },
+      anger: { precision: 0, recall: 0, f1: 0, support: 1 },
+      grief: { precision: 0, recall: 0, f1: 0, support: 0 },
+    });
+    expect(findings.judged.answers).toHaveLength(12);
+    expect(findings.judged.answers).toContainEqual({ confidence: 0.4, correct: true });
+  });
+
+  test('are a mistake where the sets differ, the least likely truth first', () => {
+    expect([findings.mistaken, findings.mistakes.map(({ where }) => where)]).toEqual([
+      2,
+      ['test.csv:b', 'test.csv:c'],
+    ]);
+    expect(findings.mistakes[0]!.facts).toEqual([
+      { name: 'Missed', value: 'anger', confidence: 0.4 },
+      { name: 'Made up', value: 'joy', confidence: 0.7 },
+    ]);
+    expect(findings.mistakes[0]!.badness).toBeCloseTo(-Math.log(0.3 * 0.8 * 0.4), 12);
+  });
+});
+
+test('numbers are drawn against what was expected, and the furthest off come first', () => {
+  const examples = [3, 1, 2].map((value, i) => ({
+    text: `${i}`,
+    labels: ['LABEL_0'],
+    value,
+    where: `t:${i}`,
+  }));
+  const findings = regressionFindings(
+    examples.map(example => ({ ...example, pair: 'other' })),
+    [2.5, 3, 2].map(score => [{ label: 'LABEL_0', score }]),
+  );
+  expect(findings.fit).toEqual([
+    { expected: 3, predicted: 2.5 },
+    { expected: 1, predicted: 3 },
+    { expected: 2, predicted: 2 },
+  ]);
+  expect(findings.mistakes.map(({ where, facts }) => [where, facts.map(({ value }) => value)])).toEqual([
+    ['t:1', ['1', '3', '2']],
+    ['t:0', ['3', '2.5', '0.5']],
+  ]);
+  expect(findings.mistakes[0]!.passages.map(({ text }) => text)).toEqual(['1', 'other']);
 });
 
 describe('sequence labeling', () => {

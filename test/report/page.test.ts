@@ -83,7 +83,8 @@ test('at most fifty of the worst examples are shown, and how many there are is s
 test.each([
   ['no mistakes', ['training', 'confusion', 'labels', 'calibration', 'lengths', 'mistakes', 'settings']],
   ['questions', ['training', 'confusion', 'calibration', 'lengths', 'mistakes', 'settings']],
-  ['answers that nothing here knows', ['training', 'lengths', 'settings']],
+  ['several labels', ['training', 'labels', 'calibration', 'lengths', 'mistakes', 'settings']],
+  ['numbers', ['training', 'fit', 'lengths', 'mistakes', 'settings']],
   ['no data', ['training', 'settings']],
   ['neither data nor curves', ['settings']],
   ['runs compared', ['results', 'curves', 'options']],

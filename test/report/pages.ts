@@ -8,7 +8,9 @@ import type { Findings } from '../../trainer/report/findings.ts';
 import { lengthsOf } from '../../trainer/report/lengths.ts';
 import { reportPage } from '../../trainer/report/report.ts';
 import { classificationFindings } from '../../trainer/report/tasks/classification.ts';
+import { multiLabelFindings } from '../../trainer/report/tasks/multi-label.ts';
 import { questionFindings } from '../../trainer/report/tasks/question-answering.ts';
+import { regressionFindings } from '../../trainer/report/tasks/regression.ts';
 import { entityFindings } from '../../trainer/report/tasks/sequence-labeling.ts';
 import { adapter } from '../artifacts/manifest.ts';
 
@@ -49,7 +51,7 @@ const windows = (length: number) => [
   { ids: new Int32Array(length), typeIds: new Int32Array(length), position: 1, first: 0, count: length - 2 },
 ];
 
-function page(task: TaskName, findings: Findings | undefined, name: string = task): string {
+function page(task: TaskName, findings: Findings, name: string = task): string {
   return reportPage(
     { name, manifest: manifestOf(task), curves: steps(90) },
     {
@@ -80,6 +82,31 @@ async function classified(labels: readonly string[]): Promise<Findings> {
   const ask = async (asked: readonly object[]) =>
     asked.map((_, i) => labels.map((label, j) => ({ label, score: (i + j) % 2 ? 0.9 : 0.1 })));
   return classificationFindings(examples, outputs, ask);
+}
+
+function severalLabels(): Findings {
+  const examples = hostile.map((text, i) => ({
+    text,
+    labels: hostile.slice(0, i % 4),
+    where: `test.csv:${i}`,
+  }));
+  const outputs = examples.map((_, i) => {
+    const ranked = hostile.map((label, j) => ({ label, score: 0.99 / (1 + ((i + j) % 9)) }));
+    ranked.sort((a, b) => b.score - a.score);
+    return { ranked, labels: ranked.slice(0, 2).map(({ label }) => label) };
+  });
+  return multiLabelFindings(examples, outputs, hostile);
+}
+
+function numbers(): Findings {
+  const examples = Array.from({ length: 200 }, (_, i) => ({
+    ...{ text: hostile[i % hostile.length]!, pair: 'and this', labels: ['LABEL_0'] },
+    ...{ value: i / 40, where: `test.csv:${i}` },
+  }));
+  return regressionFindings(
+    examples,
+    examples.map(({ value }, i) => [{ label: 'LABEL_0', score: value + Math.sin(i) }]),
+  );
 }
 
 function labelled(): Findings {
@@ -133,7 +160,8 @@ export async function examplePages(): Promise<Record<string, string>> {
     'a few labels': page('classification', await classified(['refund_request', 'delivery_status', 'praise'])),
     'more labels than a matrix shows': page('classification', await classified(many)),
     'no mistakes': page('classification', await classified(['only'])),
-    'answers that nothing here knows': page('classification', undefined),
+    'several labels': page('classification', severalLabels()),
+    numbers: page('classification', numbers()),
     entities: page('sequence-labeling', labelled()),
     questions: page('question-answering', answered()),
     'no data': reportPage({ name: 'run', manifest: manifestOf('classification'), curves: steps(1) }),

@@ -65,7 +65,9 @@ export async function report(store: Store, options: ReportOptions, log: (line: s
     ...(findings
       ? {
           mistakes: findings.mistaken,
-          calibrationError: calibrationOf(findings.judged.answers).expectedError,
+          ...(findings.judged.answers.length > 0
+            ? { calibrationError: calibrationOf(findings.judged.answers).expectedError }
+            : {}),
         }
       : {}),
   };

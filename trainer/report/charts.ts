@@ -123,6 +123,25 @@ export function reliabilityChart({ bins, expectedError }: Calibration): Html {
   );
 }
 
+const dotsDrawn = 2_000;
+
+/** Of very many examples evenly many are drawn. */
+export function fitChart(fit: readonly { expected: number; predicted: number }[]): Html {
+  const stride = Math.max(1, Math.ceil(fit.length / dotsDrawn));
+  const shown = fit.filter((_, i) => i % stride === 0);
+  const values = shown.flatMap(({ expected, predicted }) => [expected, predicted]);
+  const ends = [Math.min(...values), Math.max(...values)].map(end => [end, end] as [number, number]);
+  return chart(`Predicted against expected number of ${fit.length} examples`, {
+    height: 260,
+    x: { label: 'expected', nice: true, ticks: 5 },
+    y: { label: 'predicted', nice: true, grid: true, ticks: 5 },
+    marks: [
+      Plot.line(ends, { stroke: 'var(--ink)', strokeDasharray: '4 3' }),
+      Plot.dot(shown, { x: 'expected', y: 'predicted', fill: accent, fillOpacity: 0.5, r: 3 }),
+    ],
+  });
+}
+
 /** Lengths past this multiple of the 95th percentile share the last bar. */
 const farOut = 3;
 

@@ -1,6 +1,6 @@
 /** What the answers to a data set say: confusions, scores, calibration, lengths, and the worst of them. */
 import { calibrationOf } from './calibration.ts';
-import { lengthChart, lengthLimit, reliabilityChart } from './charts.ts';
+import { fitChart, lengthChart, lengthLimit, reliabilityChart } from './charts.ts';
 import { confusionOf } from './confusion.ts';
 import type { Findings } from './findings.ts';
 import type { Inspection } from './inspect.ts';
@@ -14,7 +14,7 @@ import { count, percent } from './wording.ts';
 /** @param maxLength tokens of one window. */
 export function evaluationSections({ lengths, findings }: Inspection, maxLength: number): Section[] {
   return [
-    ...(findings?.confusion
+    ...(findings.confusion
       ? [
           {
             id: 'confusion',
@@ -23,7 +23,7 @@ export function evaluationSections({ lengths, findings }: Inspection, maxLength:
           },
         ]
       : []),
-    ...(findings?.scores
+    ...(findings.scores
       ? [
           {
             id: 'labels',
@@ -32,8 +32,11 @@ export function evaluationSections({ lengths, findings }: Inspection, maxLength:
           },
         ]
       : []),
-    ...(findings && findings.judged.answers.length > 0
+    ...(findings.judged.answers.length > 0
       ? [{ id: 'calibration', title: 'Calibration', half: true, content: calibrationFigure(findings.judged) }]
+      : []),
+    ...(findings.fit
+      ? [{ id: 'fit', title: 'Predicted and expected', half: true, content: fitFigure(findings.fit) }]
       : []),
     {
       id: 'lengths',
@@ -41,15 +44,11 @@ export function evaluationSections({ lengths, findings }: Inspection, maxLength:
       half: true,
       content: lengthFigure(lengths, maxLength),
     },
-    ...(findings
-      ? [
-          {
-            id: 'mistakes',
-            title: 'Worst examples',
-            content: mistakeList(findings, lengths.tokens.length),
-          },
-        ]
-      : []),
+    {
+      id: 'mistakes',
+      title: 'Worst examples',
+      content: mistakeList(findings, lengths.tokens.length),
+    },
   ];
 }
 
@@ -58,6 +57,15 @@ function calibrationFigure({ about, answers }: Findings['judged']): Html {
   return html`<figure>${reliabilityChart(calibration)}
 <figcaption>${capital(about)}. A bar under the dashed line: more confident than right. The number on a bar is how many answers it stands for. Expected calibration error: ${percent(calibration.expectedError)}.</figcaption>
 <details><summary>Numbers</summary>${scrolling('Calibration by bin', calibrationTable(calibration))}</details></figure>`;
+}
+
+function fitFigure(fit: NonNullable<Findings['fit']>): Html {
+  const error = Math.sqrt(
+    fit.reduce((sum, { expected, predicted }) => sum + (expected - predicted) ** 2, 0) /
+      Math.max(1, fit.length),
+  );
+  return html`<figure>${fitChart(fit)}
+<figcaption>A dot is an example; on the dashed line it is predicted as expected. Root mean squared error: ${Number(error.toPrecision(3))}.</figcaption></figure>`;
 }
 
 function lengthFigure(lengths: Lengths, maxLength: number): Html {

@@ -1,4 +1,5 @@
 /** What a report says about answers, the same for every task; each task's own file makes it out of examples and outputs. */
+import type { ClassificationExample } from '../data/dataset.ts';
 import type { Score } from '../metrics/score.ts';
 import type { Judged } from './calibration.ts';
 import type { Pair } from './confusion.ts';
@@ -9,6 +10,8 @@ export interface Findings {
   confusion?: { note: string; pairs: Pair[] };
   /** About: `label` or `entity type`. */
   scores?: { about: string; perLabel: Readonly<Record<string, Score>> };
+  /** Of numbers. */
+  fit?: { expected: number; predicted: number }[];
   /** Everything that was answered with a confidence. */
   judged: { about: string; answers: Judged[] };
   /** The worst first, at most `worstShown`. */
@@ -29,6 +32,14 @@ export interface Mistake {
 }
 
 const worstShown = 50;
+
+/** The texts of an example, nothing in them marked. */
+export function passagesOf({ text, pair }: ClassificationExample): Mistake['passages'] {
+  return [
+    { text, marks: [] },
+    ...(pair === undefined ? [] : [{ title: 'Second text', text: pair, marks: [] }]),
+  ];
+}
 
 /** The worst ones, in order; of equals the earlier. */
 export function worstOf<T extends { badness: number }>(mistakes: readonly T[]): T[] {

@@ -8,23 +8,26 @@ import { answer, type Evaluated } from '../evaluate.ts';
 import type { Findings } from './findings.ts';
 import { type Lengths, lengthsOf } from './lengths.ts';
 import { classificationFindings } from './tasks/classification.ts';
+import { multiLabelFindings } from './tasks/multi-label.ts';
 import { questionFindings } from './tasks/question-answering.ts';
+import { regressionFindings } from './tasks/regression.ts';
 import { entityFindings } from './tasks/sequence-labeling.ts';
 
 export interface Inspection {
   lengths: Lengths;
-  /** Absent for a kind of answers that no file here knows. */
-  findings: Findings | undefined;
+  findings: Findings;
 }
 
-const inspectors: Record<TaskName, (evaluated: Evaluated) => Promise<Findings | undefined>> = {
+const inspectors: Record<TaskName, (evaluated: Evaluated) => Promise<Findings>> = {
   classification: async evaluated => {
     const examples = evaluated.examples as readonly ClassificationExample[];
-    // Sets of labels and numbers are not confused with each other one by one.
-    if (evaluated.adapter.manifest.problem !== 'single-label') return undefined;
+    const outputs = evaluated.outputs as readonly ClassificationOutput[];
+    const { problem, labels } = evaluated.adapter.manifest;
+    if (problem === 'multi-label') return multiLabelFindings(examples, outputs, labels);
+    if (problem === 'regression') return regressionFindings(examples, rankedOf(outputs));
     const ask = async (questions: readonly ClassificationExample[]) =>
       rankedOf(await answer({ ...evaluated, examples: questions }));
-    return classificationFindings(examples, rankedOf(evaluated.outputs), ask);
+    return classificationFindings(examples, rankedOf(outputs), ask);
   },
   'sequence-labeling': async ({ examples, outputs }) =>
     entityFindings(examples as readonly LabelingExample[], outputs as readonly LabelingOutput[]),

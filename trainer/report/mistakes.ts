@@ -4,14 +4,19 @@ import { type Html, html } from './markup.ts';
 import { excerptOf, type MarkKind, type Part, partsOf } from './passage.ts';
 import { count, percent } from './wording.ts';
 
-export function mistakeList({ mistakes, mistaken, legend }: Findings, examples: number): Html {
+export function mistakeList({ mistakes, mistaken, legend, fit }: Findings, examples: number): Html {
   if (mistakes.length === 0) return html`<p>No mistake in ${count(examples)} examples.</p>`;
-  return html`<p class="note">${count(mistaken)} of ${count(examples)} examples have a mistake${
-    mistakes.length < mistaken ? `; the worst ${mistakes.length} are shown` : ''
-  }, the most confident first.</p>
-<ul class="legend">${Object.entries(legend).map(
+  const shown = mistakes.length < mistaken ? `the worst ${mistakes.length} are shown` : 'all are shown';
+  const lead = fit
+    ? `The numbers that are furthest off; ${shown}.`
+    : `${count(mistaken)} of ${count(examples)} examples have a mistake; ${shown}, the most confident first.`;
+  return html`<p class="note">${lead}</p>
+${
+  Object.keys(legend).length > 0 &&
+  html`<ul class="legend">${Object.entries(legend).map(
     ([kind, meaning]) => html`<li><mark class="${kind}">${meaning}</mark></li>`,
-  )}</ul>
+  )}</ul>`
+}
 <ol class="examples">${mistakes.map(itemOf)}</ol>`;
 }
 

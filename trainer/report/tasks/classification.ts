@@ -1,12 +1,12 @@
 /**
- * Findings of classification: confusions, confident mistakes, and the words that spoke for and against each. A word speaks
+ * Findings of single-label classification: confusions, confident mistakes, and the words that spoke for and against each. A word speaks
  * for the wrong label where the answer without it leans less towards that label (occlusion, Zeiler & Fergus 2014).
  */
 import type { Ranked } from '../../../functions/tasks/classification.ts';
 import { type Word, wordsOf } from '../../../functions/tasks/words.ts';
 import type { ClassificationExample } from '../../data/dataset.ts';
 import { scoreClassification } from '../../metrics/classification.ts';
-import { type Findings, type Mistake, worstOf } from '../findings.ts';
+import { type Findings, type Mistake, passagesOf, worstOf } from '../findings.ts';
 import type { Mark } from '../passage.ts';
 
 export type Ask = (examples: readonly ClassificationExample[]) => Promise<Ranked[]>;
@@ -45,7 +45,7 @@ export async function classificationFindings(
       ],
       passages: [
         { text: example.text, marks: await influenceOf(example, best.label, ask) },
-        ...(example.pair === undefined ? [] : [{ title: 'Second text', text: example.pair, marks: [] }]),
+        ...passagesOf(example).slice(1),
       ],
     });
   return {
