@@ -14,6 +14,7 @@ const entries = [
   'trainer/bench/transformers-js.ts',
   'trainer/engines/onnx-worker.ts',
   'trainer/engines/tfjs-worker.ts',
+  'trainer/engines/tfjs-probe.ts',
   'functions/server.ts',
   'functions/client.ts',
   'functions/engine/worker.ts',

@@ -4,8 +4,11 @@ import { createRequire } from 'node:module';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { CudaDevice } from './cuda.ts';
-import type { Machine } from './engine-choice.ts';
-import { packageOf } from './engines/tfjs-package.ts';
+import { driverFault, type Machine } from './engine-choice.ts';
+import { packageOf, type TfjsPackage } from './engines/tfjs-package.ts';
+import type { Probed } from './setup/probe.ts';
+
+type FoundPackage = TfjsPackage & { version: string; loads: Probed };
 
 export interface Missing {
   what: string;
@@ -21,7 +24,7 @@ export interface Diagnosis {
   engines: {
     onnx: { version: string; providers: string[] };
     /** Built packages, the one for GPUs first. */
-    tfjs: { name: string; version: string; folder: string }[];
+    tfjs: FoundPackage[];
   };
   /** What `train` takes where no engine is named. */
   engineByDefault: 'onnx' | 'tfjs';
@@ -35,11 +38,23 @@ async function versionOf(name: string, folder: string): Promise<string> {
 
 export async function diagnose(machine: Machine, own: string): Promise<Diagnosis> {
   const devices = await machine.cudaDevices();
-  const packages = machine.tfjsPackages();
-  const has = (name: string) => packages.some(found => found.name === name);
+  const packages = await Promise.all(
+    machine.tfjsPackages().map(
+      async (found): Promise<FoundPackage> => ({
+        ...found,
+        version: await versionOf(found.name, found.folder),
+        loads: await machine.probe(found),
+      }),
+    ),
+  );
+  const hasGpuPackage = packages.some(found => found.name === packageOf.gpu);
+  const faults = devices.map(driverFault);
   const missing: Missing[] = [];
-  if (devices.length > 0 && !has(packageOf.gpu))
+  for (const fault of faults)
+    if (fault) missing.push({ what: fault, command: "the system's own packages, or NVIDIA's installer" });
+  if (devices.length > 0 && !hasGpuPackage)
     missing.push({ what: 'the tfjs engine on the GPU', command: 'trainer setup-gpu' });
+  missing.push(...packages.flatMap(found => missingOf(found, devices)));
   if (devices.length > 0 && !machine.hasCudaProvider())
     missing.push({
       what: 'the onnx engine on the GPU (--device cuda)',
@@ -58,13 +73,28 @@ export async function diagnose(machine: Machine, own: string): Promise<Diagnosis
         version: await versionOf('onnxruntime-node', own),
         providers: machine.hasCudaProvider() ? ['cpu', 'cuda'] : ['cpu'],
       },
-      tfjs: await Promise.all(
-        packages.map(async ({ name, folder }) => ({ name, folder, version: await versionOf(name, folder) })),
-      ),
+      tfjs: packages,
     },
-    engineByDefault: devices.length > 0 && has(packageOf.gpu) ? 'tfjs' : 'onnx',
+    engineByDefault: devices.length > 0 && !faults[0] && hasGpuPackage ? 'tfjs' : 'onnx',
     missing,
   };
+}
+
+function missingOf({ name, loads }: FoundPackage, devices: readonly CudaDevice[]): Missing[] {
+  const command = `trainer setup-gpu${name === packageOf.cpu ? ' --cpu' : ''} --force`;
+  if ('fault' in loads) return [{ what: `a ${name} that loads (${loads.fault})`, command }];
+  if (name !== packageOf.gpu || devices.length === 0 || loads.device === 'gpu') return [];
+  return [{ what: `CUDA libraries with which ${name} sees the GPU`, command }];
+}
+
+const computesOn = { gpu: 'the GPU', cpu: 'the CPU', javascript: 'JavaScript' } as const;
+
+function describePackage({ name, version, folder, loads }: FoundPackage): string {
+  const what =
+    'fault' in loads
+      ? 'does not load'
+      : `on TensorFlow ${loads.version}, computes on ${computesOn[loads.device]}`;
+  return `engine tfjs: ${name} ${version} ${what}, in ${folder}`;
 }
 
 const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -79,7 +109,7 @@ export function describeDiagnosis({ engines, devices, memory, missing, ...found 
         `device: ${gpu.name}, compute capability ${gpu.computeCapability}, driver ${gpu.driver}, ${gib(gpu.freeBytes)} of ${gib(gpu.memoryBytes)} free`,
     ),
     `engine onnx: onnxruntime-node ${engines.onnx.version} on ${engines.onnx.providers.join(', ')}`,
-    ...engines.tfjs.map(({ name, version, folder }) => `engine tfjs: ${name} ${version} in ${folder}`),
+    ...(engines.tfjs.length === 0 ? ['engine tfjs: not built'] : engines.tfjs.map(describePackage)),
     `train takes ${found.engineByDefault} where no --engine is given`,
     ...missing.map(({ what, command }) => `missing: ${what}; add it with ${command}`),
   ];

@@ -3,9 +3,11 @@ import { VeneerError } from '../functions/error.ts';
 import { type CudaDevice, readCudaDevices } from './cuda.ts';
 import type { Engine } from './engines/engine.ts';
 import { hasCudaProvider, onnxEngine } from './engines/onnx.ts';
+import type { Spent } from './engines/spent.ts';
 import type { ProductPrecision } from './engines/tfjs.ts';
 import { findTfjsPackages, packageOf, type TfjsPackage } from './engines/tfjs-package.ts';
-import { tfjsProcessEngine } from './engines/tfjs-process.ts';
+import { type TfjsProcessOptions, tfjsProcessEngine } from './engines/tfjs-process.ts';
+import { type Probed, probeTfjs } from './setup/probe.ts';
 
 export const engineNames = ['onnx', 'tfjs'] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -15,6 +17,8 @@ export interface Machine {
   cudaDevices(): Promise<CudaDevice[]>;
   tfjsPackages(): TfjsPackage[];
   hasCudaProvider(): boolean;
+  /** What a package loads. */
+  probe(found: TfjsPackage): Promise<Probed>;
 }
 
 export function thisMachine(cacheDir: string): Machine {
@@ -22,6 +26,7 @@ export function thisMachine(cacheDir: string): Machine {
     cudaDevices: () => readCudaDevices(),
     tfjsPackages: () => findTfjsPackages(cacheDir),
     hasCudaProvider,
+    probe: probeTfjs,
   };
 }
 
@@ -41,29 +46,40 @@ export const productPrecisions = ['bf16', 'fp16'];
 /** A driver that runs CUDA 12. https://docs.nvidia.com/deploy/cuda-compatibility/ */
 const oldestDriver = 525;
 
+/** What keeps CUDA 12 from running on a device; undefined where nothing does. */
+export function driverFault({ name, driver }: CudaDevice): string | undefined {
+  if (Number.parseFloat(driver) >= oldestDriver) return undefined;
+  return `the driver ${driver} of ${name} is too old for CUDA 12: install ${oldestDriver} or newer`;
+}
+
 export async function chooseEngine(
   wishes: EngineWishes,
   machine: Machine,
   log: (line: string) => void,
 ): Promise<Engine> {
-  const name = wishes.engine ?? (await engineByItself(wishes, machine));
+  const name = wishes.engine ?? (await engineByItself(wishes, machine, log));
   return name === 'tfjs' ? tfjsEngineOf(wishes, machine, log) : onnxEngineOf(wishes, machine);
 }
 
 async function engineByItself(
   { device, devices, precision }: EngineWishes,
   machine: Machine,
+  log: (line: string) => void,
 ): Promise<EngineName> {
   if (device !== undefined || devices > 1 || precision === 'int8' || precision === 'int4') return 'onnx';
-  const isThere = machine.tfjsPackages().some(({ name }) => name === packageOf.gpu);
-  return isThere && (await machine.cudaDevices()).length > 0 ? 'tfjs' : 'onnx';
+  if (!machine.tfjsPackages().some(({ name }) => name === packageOf.gpu)) return 'onnx';
+  const [gpu] = await machine.cudaDevices();
+  if (!gpu) return 'onnx';
+  const fault = driverFault(gpu);
+  if (fault) log(`onnx engine on the CPU: ${fault}`);
+  return fault ? 'onnx' : 'tfjs';
 }
 
 /** Several devices are processes, so that one may be lost; they share the threads. */
-function onnxEngineOf(
+async function onnxEngineOf(
   { device = 'cpu', devices, precision, threads }: EngineWishes,
   machine: Machine,
-): Engine {
+): Promise<Engine> {
   if (productPrecisions.includes(precision))
     throw new VeneerError(
       'usage',
@@ -74,12 +90,21 @@ function onnxEngineOf(
       'unavailable',
       '--device cuda: onnxruntime-node has no CUDA provider here; `npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12` fetches it (CUDA 12 and cuDNN 9 must be installed), or use --engine tfjs',
     );
-  if (devices === 1) return onnxEngine({ threads, device });
-  return onnxEngine({ threads: Math.max(1, Math.floor(threads / devices)), host: 'process', device });
+  const freeBytes = device === 'cuda' ? (await cudaDeviceOf(machine)).freeBytes / devices : undefined;
+  if (devices === 1) return onnxEngine({ threads, device, freeBytes });
+  const share = Math.max(1, Math.floor(threads / devices));
+  return onnxEngine({ threads: share, host: 'process', device, freeBytes });
+}
+
+async function cudaDeviceOf(machine: Machine): Promise<CudaDevice> {
+  const [gpu] = await machine.cudaDevices();
+  const fault = gpu ? driverFault(gpu) : 'no CUDA device was found (nvidia-smi tells of none)';
+  if (!gpu || fault) throw new VeneerError('unavailable', `--device cuda: ${fault}, or use --device cpu`);
+  return gpu;
 }
 
 async function tfjsEngineOf(
-  { device, devices, precision, threads }: EngineWishes,
+  { device, devices, precision, threads, onSpent }: EngineWishes & Pick<TfjsProcessOptions, 'onSpent'>,
   machine: Machine,
   log: (line: string) => void,
 ): Promise<Engine> {
@@ -91,19 +116,16 @@ async function tfjsEngineOf(
   if (devices > 1) throw new VeneerError('usage', '--devices goes with --engine onnx: tfjs is one process');
   if (precision === 'fp16')
     throw new VeneerError('usage', '--precision fp16 is not computed by the tfjs engine: use bf16');
-  const products: ProductPrecision = precision === 'bf16' ? 'bf16' : 'fp32';
+  const options = { precision: precision === 'bf16' ? 'bf16' : 'fp32', threads, onSpent } as const;
   const packages = machine.tfjsPackages();
   const [gpu] = await machine.cudaDevices();
   const forGpu = packages.find(({ name }) => name === packageOf.gpu);
   const forCpu = packages.find(({ name }) => name === packageOf.cpu);
   if (gpu && forGpu) {
-    if (Number.parseFloat(gpu.driver) < oldestDriver)
-      throw new VeneerError(
-        'unavailable',
-        `the driver ${gpu.driver} of ${gpu.name} is too old for CUDA 12: install ${oldestDriver} or newer, or use --engine onnx`,
-      );
+    const fault = driverFault(gpu);
+    if (fault) throw new VeneerError('unavailable', `${fault}, or use --engine onnx`);
     log(`tfjs engine on ${gpu.name}, ${(gpu.freeBytes / 2 ** 30).toFixed(1)} GiB free`);
-    return tfjsProcessEngine({ package: forGpu, precision: products, threads, freeBytes: gpu.freeBytes });
+    return tfjsProcessEngine({ ...options, package: forGpu, freeBytes: gpu.freeBytes });
   }
   if (gpu && !forCpu) throw missing(`${packageOf.gpu} is not built`, 'trainer setup-gpu');
   const found = forCpu ?? forGpu;
@@ -114,7 +136,7 @@ async function tfjsEngineOf(
       ? `tfjs engine on the CPU: ${packageOf.gpu} is not built (trainer setup-gpu builds it)`
       : 'tfjs engine on the CPU: no CUDA device was found',
   );
-  return tfjsProcessEngine({ package: found, precision: products, threads, freeBytes: undefined });
+  return tfjsProcessEngine({ ...options, package: found, freeBytes: undefined });
 }
 
 function missing(what: string, command: string): VeneerError {
@@ -124,16 +146,16 @@ function missing(what: string, command: string): VeneerError {
   );
 }
 
-/** The tfjs engine of this machine, for the bench and the self-check. */
+/** The tfjs engine of this machine, for the bench. */
 export function openTfjsEngine({
-  precision,
-  threads,
   cacheDir,
+  ...told
 }: {
   precision: ProductPrecision;
   threads: number;
+  onSpent(spent: Spent): void;
   cacheDir: string;
 }): Promise<Engine> {
-  const wishes = { devices: 1, precision, threads };
+  const wishes = { devices: 1, ...told };
   return tfjsEngineOf(wishes, thisMachine(cacheDir), line => process.stderr.write(`${line}\n`));
 }

@@ -1,4 +1,9 @@
-/** AdamW and gradient clipping over flat vectors. Pure arithmetic. */
+/**
+ * AdamW and gradient clipping over flat vectors. Pure arithmetic, and on the host with every engine: on TensorFlow's device
+ * the update is a dozen ops and two more for each parameter, 1.9 ms for LoRA r=8 on q,v and 4.9 ms on all linear layers of
+ * MiniLM-L6, where these loops take 0.5 and 1.9 ms (TensorFlow 2.21 on the CPU, in turn). What crosses to a GPU and back
+ * for it is 1.4 MB each way at most.
+ */
 import type { Layout } from './parameters.ts';
 
 export interface AdamWState {
@@ -35,12 +40,15 @@ export function adamW(
     const { weightDecay } = rates;
     const learningRate = head ? (rates.headLearningRate ?? rates.learningRate) : rates.learningRate;
     const keep = decay ? 1 - learningRate * weightDecay : 1;
-    for (let i = offset; i < offset + size; i++) {
+    const end = offset + size;
+    for (let i = offset; i < end; i++) {
       const g = gradient[i]!;
-      m[i] = beta1 * m[i]! + (1 - beta1) * g;
-      v[i] = beta2 * v[i]! + (1 - beta2) * g * g;
-      const denominator = Math.sqrt(v[i]!) / correction2 + epsilon;
-      values[i] = values[i]! * keep - (learningRate * m[i]!) / (correction1 * denominator);
+      const mean = Math.fround(beta1 * m[i]! + (1 - beta1) * g);
+      const square = Math.fround(beta2 * v[i]! + (1 - beta2) * g * g);
+      m[i] = mean;
+      v[i] = square;
+      const denominator = Math.sqrt(square) / correction2 + epsilon;
+      values[i] = values[i]! * keep - (learningRate * mean) / (correction1 * denominator);
     }
   }
 }
@@ -48,7 +56,8 @@ export function adamW(
 /** Scales `gradient` in place so that its Euclidean norm is at most `limit`; returns the norm it had. */
 export function clipNorm(gradient: Float32Array, limit: number): number {
   let sum = 0;
-  for (const g of gradient) sum += g * g;
+  // Not for-of, whose iterator is an order of magnitude slower over a typed array.
+  for (let i = 0; i < gradient.length; i++) sum += gradient[i]! ** 2;
   const norm = Math.sqrt(sum);
   if (norm > limit) {
     const factor = limit / (norm + 1e-6);

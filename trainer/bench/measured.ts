@@ -15,7 +15,10 @@ async function childrenPeakMb(): Promise<number> {
 }
 
 /** @param extra What every answer carries besides. */
-export async function answerGo(step: () => Promise<unknown>, extra: object = {}): Promise<void> {
+export async function answerGo(
+  step: () => Promise<unknown>,
+  extra: () => object = () => ({}),
+): Promise<void> {
   process.stdout.write('ready\n');
   for await (const line of createInterface({ input: process.stdin })) {
     const ms: number[] = [];
@@ -25,6 +28,6 @@ export async function answerGo(step: () => Promise<unknown>, extra: object = {})
       ms.push(performance.now() - started);
     }
     const peakRssMb = process.resourceUsage().maxRSS / 1024 + (await childrenPeakMb());
-    process.stdout.write(`${JSON.stringify({ ms, peakRssMb, ...extra })}\n`);
+    process.stdout.write(`${JSON.stringify({ ms, peakRssMb, ...extra() })}\n`);
   }
 }

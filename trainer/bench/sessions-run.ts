@@ -47,6 +47,9 @@ for (const [row, graph] of bench.graphs.entries()) {
   await run(graph, row);
 }
 const cost: SessionsCost = { openMs, rssMb: [before, rssMb()] };
-await answerGo(async () => {
-  for (const [row, graph] of bench.graphs.entries()) await run(graph, row);
-}, cost);
+await answerGo(
+  async () => {
+    for (const [row, graph] of bench.graphs.entries()) await run(graph, row);
+  },
+  () => cost,
+);

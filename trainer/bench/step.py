@@ -1,4 +1,4 @@
-"""PyTorch + PEFT side of `bench train`: the same step in the same shape. Argument: the JSON of StepBench (step.ts)."""
+"""PyTorch + PEFT side of `bench train` and `bench gpu`: the same step in the same shape. Argument: the JSON of StepBench (step.ts)."""
 import json
 import resource
 import sys
@@ -14,7 +14,7 @@ torch.set_num_threads(bench["threads"])
 torch.manual_seed(1)
 device = bench.get("device", "cpu")
 bf16 = bench.get("products") == "bf16"
-torch.backends.cuda.matmul.allow_tf32 = True
+torch.set_float32_matmul_precision("high" if bench.get("tf32", True) else "highest")
 names = {"q": r"attention\.self\.query", "k": r"attention\.self\.key", "v": r"attention\.self\.value",
          "o": r"attention\.output\.dense", "u": r"intermediate\.dense", "d": r"layer\.\d+\.output\.dense"}
 model = BertModel(BertConfig(

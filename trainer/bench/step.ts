@@ -1,23 +1,25 @@
-/** Our side of `bench train`: one training step, again and again. Argument: StepBench as JSON. */
+/** Our side of `bench train` and `bench gpu`: one training step, again and again. Argument: StepBench as JSON. */
 import { readBase } from '../../functions/artifacts/bases.ts';
 import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
 import { openStore } from '../../functions/store/open.ts';
-import { openFrozenBase, type TrainingPrecision } from '../base/frozen-base.ts';
+import { type FrozenBase, openFrozenBase, type TrainingPrecision } from '../base/frozen-base.ts';
 import { stepInputs, type TrainingRow } from '../batches.ts';
 import { cacheDir } from '../commands/command.ts';
 import { openTfjsEngine } from '../engine-choice.ts';
 import { onnxEngine } from '../engines/onnx.ts';
+import type { Spent } from '../engines/spent.ts';
 import type { ProductPrecision } from '../engines/tfjs.ts';
 import type { HeadSpec } from '../heads.ts';
+import { frozenSeams } from '../methods/frozen.ts';
 import { adamW, adamWState, clipNorm } from '../optimizer.ts';
 import { initialValues, views } from '../parameters.ts';
 import { buildStep, gradientName } from '../step.ts';
+import { readWeightsFile } from '../weights.ts';
 import { answerGo } from './measured.ts';
 
 export interface StepBench {
-  store: string;
-  base: string;
-  precision: TrainingPrecision;
+  /** A base in a store, or a file of weights for the same `config`. */
+  base: { store: string; name: string; precision: TrainingPrecision } | { weightsPath: string };
   config: EncoderConfig;
   modules: TargetModule[];
   rank: number;
@@ -29,6 +31,8 @@ export interface StepBench {
   engine?: 'onnx' | 'tfjs';
   /** Of products, by the tfjs engine. */
   products?: ProductPrecision;
+  /** Whether the peer's products of float32 may be in TF32. */
+  tf32?: boolean;
   /** Where the peer computes. */
   device?: 'cpu' | 'cuda';
 }
@@ -46,14 +50,19 @@ const method = {
   alpha: 2 * bench.rank,
   targetModules: bench.modules,
 } as const;
-const store = await openStore(bench.store);
-const manifest = await readBase(store, bench.base);
-const { precision } = bench;
-const { weights, seams: frozen } = await openFrozenBase({ store, manifest, precision, cacheDir });
+const { weights, seams: frozen } = await openBase();
 const { layout, outputs } = buildStep({ config, method, frozen, head });
+const issuingMs: number[] = [];
+const callsMs: number[] = [];
+const onSpent = ({ issuing, calls }: Spent) => {
+  issuingMs.push(issuing);
+  callsMs.push(calls);
+};
 const engine =
   bench.engine === 'tfjs'
-    ? await openTfjsEngine({ precision: bench.products ?? 'fp32', threads: bench.threads, cacheDir })
+    ? await openTfjsEngine({
+        ...{ precision: bench.products ?? 'fp32', threads: bench.threads, cacheDir, onSpent },
+      })
     : onnxEngine({ threads: bench.threads });
 const program = await engine.compile({ outputs, weights });
 const values = initialValues(layout, { seed: 1, stream: 0 });
@@ -70,6 +79,14 @@ const rows = Array.from({ length: batch }, (_, row): TrainingRow => {
   };
 });
 
+async function openBase(): Promise<FrozenBase> {
+  if ('weightsPath' in bench.base)
+    return { weights: await readWeightsFile(bench.base.weightsPath), seams: frozenSeams(config) };
+  const { name, precision } = bench.base;
+  const store = await openStore(bench.base.store);
+  return openFrozenBase({ store, manifest: await readBase(store, name), precision, cacheDir });
+}
+
 /** What fit.ts does for one step. */
 async function step(): Promise<void> {
   const parameters = layout.parameters.map(
@@ -85,4 +102,6 @@ async function step(): Promise<void> {
   adamW({ layout, values, gradient, state }, { learningRate: 1e-4, weightDecay: 0.01 });
 }
 
-await answerGo(step);
+await answerGo(step, () =>
+  bench.engine === 'tfjs' ? { issuingMs: issuingMs.splice(0), callsMs: callsMs.splice(0) } : {},
+);

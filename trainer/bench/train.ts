@@ -49,9 +49,7 @@ export async function benchTrain(): Promise<void> {
   const table: Record<string, string | number>[] = [];
   for (const { modules, length } of cases) {
     const bench: StepBench = {
-      store: store.url,
-      base: manifest.name,
-      precision: 'fp32',
+      base: { store: store.url, name: manifest.name, precision: 'fp32' },
       config: manifest.config,
       modules,
       rank,
@@ -63,8 +61,10 @@ export async function benchTrain(): Promise<void> {
     const argument = JSON.stringify(bench);
     const precisions = manifest.precision === 'int8' ? trainingPrecisions : (['fp32', 'int4'] as const);
     const sides: Measured[] = [];
-    for (const precision of precisions)
-      sides.push(await startMeasured(process.execPath, [ours, JSON.stringify({ ...bench, precision })]));
+    for (const precision of precisions) {
+      const base = { store: store.url, name: manifest.name, precision };
+      sides.push(await startMeasured(process.execPath, [ours, JSON.stringify({ ...bench, base })]));
+    }
     if (python)
       for (const env of [{}, keepFreed])
         sides.push(await startMeasured(python, [resolve('trainer/bench/step.py'), argument], env));

@@ -1,6 +1,8 @@
 /** `setup-gpu`: builds what the tfjs engine runs on, in a folder of its own, and checks that it computes. */
 import type { Command } from 'commander';
+import { VeneerError } from '../../functions/error.ts';
 import { readCudaDevices } from '../cuda.ts';
+import { driverFault } from '../engine-choice.ts';
 import { onnxEngine } from '../engines/onnx.ts';
 import { packageOf, setupFolder } from '../engines/tfjs-package.ts';
 import { tfjsProcessEngine } from '../engines/tfjs-process.ts';
@@ -26,10 +28,12 @@ export function setupGpuCommand(program: Command): void {
       const variant = flags.cpu ? 'cpu' : 'gpu';
       const folder = setupFolder(cacheDir, variant);
       const started = performance.now();
+      const [gpu] = flags.cpu ? [] : await readCudaDevices();
+      const fault = gpu && driverFault(gpu);
+      if (fault) throw new VeneerError('unavailable', `setup-gpu: ${fault}`);
       const isThere = (await builtVersion(folder, variant)) === versions.tfjs;
       if (isThere && !flags.force) output.log(`${folder}: built already (--force builds it again)`);
       else await buildTfjs({ variant, folder, tool: thisTool, log: output.log });
-      const [gpu] = flags.cpu ? [] : await readCudaDevices();
       const engine = tfjsProcessEngine({
         package: { name: packageOf[variant], folder },
         ...{ precision: 'fp32', threads: 1, freeBytes: gpu?.freeBytes },

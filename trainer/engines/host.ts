@@ -4,8 +4,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { EngineDied, type HostTensor } from './engine.ts';
+import type { Spent } from './spent.ts';
 
-export type Answer = { ready: true } | { outputs: Record<string, HostTensor> } | { error: string };
+export interface Ran {
+  outputs: Record<string, HostTensor>;
+  /** Where it was asked for. */
+  spent?: Spent | undefined;
+}
+export type Answer = { ready: true } | Ran | { error: string };
 
 /** The other side, whichever way it is hosted. */
 export interface Host {

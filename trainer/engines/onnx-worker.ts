@@ -52,5 +52,5 @@ async function runSession(session: InferenceSession, inputs: Inputs): Promise<In
 
 serveProgram(async (options: SessionOptions) => {
   const session = await openSession(options);
-  return inputs => runSession(session, inputs);
+  return async inputs => ({ outputs: await runSession(session, inputs) });
 });

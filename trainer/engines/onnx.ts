@@ -8,9 +8,10 @@ import { basename, dirname, join } from 'node:path';
 import { disableRuntimeTelemetry } from '../../functions/engine/telemetry.ts';
 import { packageFile } from '../../functions/package-file.ts';
 import { emitOnnx } from '../graph/onnx.ts';
-import type { Engine, HostTensor, Program, ProgramSource } from './engine.ts';
-import { conversationWith, processHost, threadHost } from './host.ts';
+import type { Engine, Program, ProgramSource } from './engine.ts';
+import { conversationWith, type Host, processHost, type Ran, threadHost } from './host.ts';
 import type { SessionOptions } from './onnx-worker.ts';
+import { orOutOfMemory } from './out-of-memory.ts';
 
 export interface OnnxEngineOptions {
   /** Threads of one run (intra-op); ops run one after another. */
@@ -19,20 +20,24 @@ export interface OnnxEngineOptions {
   host?: 'thread' | 'process';
   /** The CPU where left out. */
   device?: 'cpu' | 'cuda';
+  /** Of the GPU, before anything is on it. */
+  freeBytes?: number | undefined;
+  /** In place of a worker. */
+  openHost?: () => Host;
 }
 
 const workerUrl = packageFile('dist/trainer/engines/onnx-worker.js');
 
 async function compile(
   { outputs, weights }: ProgramSource,
-  { threads, host: kind = 'thread', device = 'cpu' }: OnnxEngineOptions,
+  { threads, host: kind = 'thread', device = 'cpu', freeBytes, openHost }: OnnxEngineOptions,
 ): Promise<Program> {
   disableRuntimeTelemetry();
   const model = emitOnnx({
     outputs,
     ...(weights ? { weights: { location: basename(weights.path), tensors: weights.tensors } } : {}),
   });
-  const host = kind === 'thread' ? threadHost(workerUrl) : processHost(workerUrl);
+  const host = openHost?.() ?? (kind === 'thread' ? threadHost(workerUrl) : processHost(workerUrl));
   const ask = conversationWith(host, 'onnxruntime');
   try {
     await ask({ model, weightsPath: weights?.path, threads, device } satisfies SessionOptions);
@@ -41,7 +46,13 @@ async function compile(
     throw error;
   }
   return {
-    run: async inputs => ((await ask(inputs)) as { outputs: Record<string, HostTensor> }).outputs,
+    run: inputs =>
+      ask(inputs).then(
+        answer => (answer as Ran).outputs,
+        error => {
+          throw orOutOfMemory(error, { outputs, inputs, freeBytes });
+        },
+      ),
     close: async () => host.close(),
   };
 }

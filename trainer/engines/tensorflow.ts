@@ -107,7 +107,30 @@ export function bfloat16Of(tf: Tf): Bfloat16 | undefined {
   }
 }
 
-/** Whether TensorFlow failed for want of memory. */
-export function isOutOfMemory(message: string): boolean {
-  return /\bOOM\b|out of memory|RESOURCE_EXHAUSTED|ResourceExhausted|failed to allocate/i.test(message);
+/** From now on adds up the time inside the binding; 0 for ever where the backend has none. @returns A reader of it, in milliseconds. */
+export function timeBinding(tf: Tf): () => number {
+  const backend = nodeBackend(tf);
+  let spent = 0;
+  if (backend) {
+    const timed = (f: (...args: unknown[]) => unknown) =>
+      function (this: unknown, ...args: unknown[]) {
+        const started = performance.now();
+        try {
+          return f.apply(this, args);
+        } finally {
+          spent += performance.now() - started;
+        }
+      };
+    // Its own properties can be neither written nor enumerated.
+    const binding = backend.binding as unknown as Record<string, unknown>;
+    backend.binding = Object.create(
+      backend.binding,
+      Object.fromEntries(
+        Object.getOwnPropertyNames(binding)
+          .filter(name => typeof binding[name] === 'function')
+          .map(name => [name, { value: timed(binding[name] as () => unknown) }]),
+      ),
+    );
+  }
+  return () => spent;
 }

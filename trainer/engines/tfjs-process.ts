@@ -2,11 +2,13 @@
  * The tfjs engine in a process of its own, on TensorFlow's library: the event loop stays free, TensorFlow gets the
  * environment it needs, and what it did not survive is told as EngineDied or EngineOutOfMemory.
  */
+import { VeneerError } from '../../functions/error.ts';
 import { packageFile } from '../../functions/package-file.ts';
-import { type Engine, EngineOutOfMemory, type Program, type ProgramSource } from './engine.ts';
-import { conversationWith, type Host, processHost } from './host.ts';
-import { bindSymbols, planOf, rowsThatFit } from './plan.ts';
-import { isOutOfMemory } from './tensorflow.ts';
+import type { Engine, Program, ProgramSource } from './engine.ts';
+import { conversationWith, type Host, processHost, type Ran } from './host.ts';
+import { isOutOfMemory, orOutOfMemory } from './out-of-memory.ts';
+import { planOf } from './plan.ts';
+import type { Spent } from './spent.ts';
 import type { ProductPrecision } from './tfjs.ts';
 import type { TfjsPackage } from './tfjs-package.ts';
 import type { TfjsWorkerOptions } from './tfjs-worker.ts';
@@ -18,12 +20,11 @@ export interface TfjsProcessOptions {
   threads: number;
   /** Of the GPU, before anything is on it; undefined where it computes on the CPU. */
   freeBytes: number | undefined;
+  /** Told after every run. */
+  onSpent?: ((spent: Spent) => void) | undefined;
   /** A process where left out. */
   openHost?: (env: Record<string, string>) => Host;
 }
-
-/** Share of free memory that tensors may take: the rest is for workspaces, temporaries and fragments. */
-const usableShare = 0.8;
 
 /** Before TensorFlow has read its log level it logs what it likes. */
 const chatter = /^WARNING: All log messages before absl|^[IW]\d{4} |^\d{4}-\d\d-\d\d .*: [IW] /;
@@ -48,33 +49,38 @@ async function compile({ outputs, weights }: ProgramSource, options: TfjsProcess
     package: found,
     precision,
     freeBytes,
+    onSpent,
     openHost = env => processHost(workerUrl, { env, chatter }),
   } = options;
   const plan = planOf(outputs);
   const host = openHost(environment(options));
   const ask = conversationWith(host, 'TensorFlow');
+  const [needsGpu, isTimed] = [freeBytes !== undefined, onSpent !== undefined];
   try {
-    const needsGpu = freeBytes !== undefined;
-    await ask({ ...found, needsGpu, plan, weights, precision } satisfies TfjsWorkerOptions);
+    await ask({ ...found, needsGpu, plan, weights, precision, isTimed } satisfies TfjsWorkerOptions);
   } catch (error) {
     host.close();
-    throw error;
+    throw openingFault(error as Error, found);
   }
   return {
     async run(inputs) {
-      try {
-        return ((await ask(inputs)) as { outputs: Awaited<ReturnType<Program['run']>> }).outputs;
-      } catch (error) {
-        if (!isOutOfMemory((error as Error).message)) throw error;
-        const symbols = bindSymbols(plan, inputs);
-        const rows = symbols.get('B') ?? 1;
-        const fitting =
-          freeBytes === undefined ? rows >> 1 : rowsThatFit(plan, symbols, usableShare * freeBytes);
-        throw new EngineOutOfMemory({ rows, fitting, cause: error });
-      }
+      const answer = await ask(inputs).catch(error => {
+        throw orOutOfMemory(error, { outputs, inputs, freeBytes });
+      });
+      const { outputs: results, spent } = answer as Ran;
+      if (spent) onSpent?.(spent);
+      return results;
     },
     close: async () => host.close(),
   };
+}
+
+function openingFault(error: Error, { name }: TfjsPackage): VeneerError {
+  const [line] = error.message.split('\n');
+  const advice = isOutOfMemory(error)
+    ? 'the base does not fit into the memory that is free; end what else runs on the device (nvidia-smi tells), or use --engine onnx'
+    : '`trainer doctor` tells what is there, `trainer setup-gpu --force` builds it again, --engine onnx does without it';
+  return new VeneerError('unavailable', `${name} cannot be used (${line}): ${advice}`, { cause: error });
 }
 
 export function tfjsProcessEngine(options: TfjsProcessOptions): Engine {

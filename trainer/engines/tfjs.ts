@@ -8,7 +8,8 @@ import { evaluate } from '../graph/shape.ts';
 import { readWeight } from '../weights.ts';
 import type { Engine, HostTensor, Program, WeightsFile } from './engine.ts';
 import { bindSymbols, isLasting, isStep, type Plan, planOf } from './plan.ts';
-import { type Bfloat16, bfloat16Of, type Tensor, type Tf } from './tensorflow.ts';
+import type { Spent } from './spent.ts';
+import { type Bfloat16, bfloat16Of, type Tensor, type Tf, timeBinding } from './tensorflow.ts';
 import { hostType, type Kernel, type KernelContext, kernels, type Operand } from './tfjs-kernels.ts';
 
 /** What products are computed in; everything else, and what is trained, is float32. */
@@ -18,6 +19,8 @@ export interface PlanArguments {
   plan: Plan;
   weights?: WeightsFile | undefined;
   precision: ProductPrecision;
+  /** Told after every run; measuring costs a little. */
+  onSpent?: ((spent: Spent) => void) | undefined;
 }
 
 /** Tensors that last, by slot. */
@@ -60,7 +63,8 @@ function bfloat16Products(able: Bfloat16, rounded: ReadonlySet<number>): KernelC
 
 /** A plan whose frozen tensors are on the device. @throws Error where the backend has no bfloat16 and it is asked for. */
 export async function openPlan(tf: Tf, args: PlanArguments): Promise<Program> {
-  const { plan, precision } = args;
+  const { plan, precision, onSpent } = args;
+  const bindingMs = onSpent ? timeBinding(tf) : () => 0;
   const able = precision === 'bf16' ? bfloat16Of(tf) : undefined;
   if (precision === 'bf16' && !able)
     throw new Error(`the ${tf.getBackend()} backend of TensorFlow.js has no products in bfloat16`);
@@ -106,7 +110,9 @@ export async function openPlan(tf: Tf, args: PlanArguments): Promise<Program> {
 
   return {
     async run(inputs) {
+      const [started, callsBefore] = [performance.now(), bindingMs()];
       const tensors = execute(inputs);
+      onSpent?.({ issuing: performance.now() - started, calls: bindingMs() - callsBefore });
       const answers: Record<string, HostTensor> = {};
       try {
         for (const [i, name] of Object.keys(plan.outputs).entries()) {

@@ -1,15 +1,16 @@
 /** The far side of host.ts: opens a program with the first message and answers every other with the results of a run. */
 import { parentPort } from 'node:worker_threads';
 import type { HostTensor } from './engine.ts';
+import type { Ran } from './host.ts';
 
 type Tensors = Record<string, HostTensor>;
-export type Run = (inputs: Tensors) => Promise<Tensors>;
+export type Run = (inputs: Tensors) => Promise<Ran>;
 
 export function serveProgram<Options>(open: (options: Options) => Promise<Run>): void {
   let run: Run | undefined;
   const answer = async (message: Options | Tensors): Promise<object> => {
     try {
-      if (run) return { outputs: await run(message as Tensors) };
+      if (run) return await run(message as Tensors);
       run = await open(message as Options);
       return { ready: true };
     } catch (error) {

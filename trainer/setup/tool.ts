@@ -10,6 +10,12 @@ export interface Tool {
   run(command: string, options: { args: readonly string[]; cwd: string }): Promise<string>;
 }
 
+/** Of what a program said on standard error before it failed, the line that says most. */
+export function tellingLine(stderr: string): string | undefined {
+  const said = stderr.trim().split('\n').filter(Boolean);
+  return (said.findLast(line => /error/i.test(line)) ?? said.at(-1))?.trim();
+}
+
 export const thisTool: Tool = {
   platform: `${process.platform}-${process.arch}`,
   async run(command, { args, cwd }) {
@@ -18,9 +24,8 @@ export const thisTool: Tool = {
       return (await promisify(execFile)(command, [...args], { cwd, maxBuffer })).stdout;
     } catch (error) {
       const { stderr = '', message } = error as Error & { stderr?: string };
-      const said = stderr.trim().split('\n').filter(Boolean);
-      const line = said.findLast(each => /error/i.test(each)) ?? said.at(-1) ?? message;
-      throw new VeneerError('unavailable', `${command} ${args[0] ?? ''}: ${line.trim()}`, { cause: error });
+      const line = tellingLine(stderr) ?? message.trim();
+      throw new VeneerError('unavailable', `${command} ${args[0] ?? ''}: ${line}`, { cause: error });
     }
   },
 };
