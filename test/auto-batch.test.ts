@@ -4,6 +4,7 @@ import { fitInMemory } from '../trainer/auto-batch.ts';
 import type { TrainingRow } from '../trainer/batches.ts';
 import { EngineOutOfMemory, type HostTensor, type Program } from '../trainer/engines/engine.ts';
 import type { Host } from '../trainer/engines/host.ts';
+import { onnxEngine } from '../trainer/engines/onnx.ts';
 import { tfjsProcessEngine } from '../trainer/engines/tfjs-process.ts';
 import type { FitArguments } from '../trainer/fit.ts';
 import { freshState } from '../trainer/fit-state.ts';
@@ -110,7 +111,7 @@ describe('a batch that does not fit', () => {
   });
 });
 
-describe("TensorFlow's own words", () => {
+describe("engines' own words", () => {
   /** A process that answers every run with this error. */
   const failing = (error: string) => (): Host => {
     let tell: Parameters<Host['onMessage']>[0] = () => {};
@@ -144,6 +145,23 @@ describe("TensorFlow's own words", () => {
   ])('%s: the rows that fit follow from the plan', async error => {
     // Two tensors of 4 KiB a row, in four fifths of the memory.
     const program = await programOf(error, (10 * 2 * 4096) / 0.8);
+    await expect(program.run({ x })).rejects.toMatchObject({
+      name: 'EngineOutOfMemory',
+      rows: 64,
+      fitting: 10,
+    });
+  });
+
+  test("onnxruntime's arena on a GPU: the same", async () => {
+    const g = new Graph();
+    const y = g.exp(g.input('x', ['B', 1024]));
+    const said =
+      'BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 262144';
+    const engine = onnxEngine({
+      ...{ threads: 1, device: 'cuda', freeBytes: (10 * 2 * 4096) / 0.8 },
+      openHost: failing(said),
+    });
+    const program = await engine.compile({ outputs: { y } });
     await expect(program.run({ x })).rejects.toMatchObject({
       name: 'EngineOutOfMemory',
       rows: 64,

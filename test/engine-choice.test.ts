@@ -1,8 +1,12 @@
 /** Which engine a run gets on which machine, and the line that says what is missing. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type CudaDevice, readCudaDevices } from '../trainer/cuda.ts';
 import { describeDiagnosis, diagnose } from '../trainer/diagnosis.ts';
 import { chooseEngine, type EngineWishes, type Machine } from '../trainer/engine-choice.ts';
+import type { Probed } from '../trainer/setup/probe.ts';
 
 const card: CudaDevice = {
   name: 'NVIDIA L4',
@@ -11,14 +15,21 @@ const card: CudaDevice = {
   memoryBytes: 24 * 2 ** 30,
   freeBytes: 22 * 2 ** 30,
 };
+const oldCard: CudaDevice = { ...card, driver: '470.82' };
 const forGpu = { name: '@tensorflow/tfjs-node-gpu', folder: 'gpu' } as const;
 const forCpu = { name: '@tensorflow/tfjs-node', folder: 'cpu' } as const;
 const machine = (
-  found: { cards?: CudaDevice[]; packages?: (typeof forGpu | typeof forCpu)[] } = {},
+  found: {
+    cards?: CudaDevice[];
+    packages?: (typeof forGpu | typeof forCpu)[];
+    hasProvider?: boolean;
+    loads?: Probed;
+  } = {},
 ): Machine => ({
   cudaDevices: async () => found.cards ?? [],
   tfjsPackages: () => found.packages ?? [],
-  hasCudaProvider: () => false,
+  hasCudaProvider: () => found.hasProvider ?? false,
+  probe: async () => found.loads ?? { version: '2.21.0', device: 'cpu' },
 });
 const wishes: EngineWishes = { devices: 1, precision: 'fp32', threads: 1 };
 
@@ -37,6 +48,7 @@ describe('without --engine', () => {
     ['a card and its package', { cards: [card], packages: [forGpu] }, {}, 'tfjs'],
     ['a card and its package, int8', { cards: [card], packages: [forGpu] }, { precision: 'int8' }, 'onnx'],
     ['a card and its package, two workers', { cards: [card], packages: [forGpu] }, { devices: 2 }, 'onnx'],
+    ['a card with an old driver, and the package', { cards: [oldCard], packages: [forGpu] }, {}, 'onnx'],
   ])('%s', async (_, found, asked, expected) => {
     expect((await choose(asked, machine(found))).name).toBe(expected);
   });
@@ -72,7 +84,7 @@ describe('--engine tfjs', () => {
     ],
     [
       'an old driver',
-      { cards: [{ ...card, driver: '470.82' }], packages: [forGpu] },
+      { cards: [oldCard], packages: [forGpu] },
       'the driver 470.82 of NVIDIA L4 is too old for CUDA 12: install 525 or newer',
     ],
   ])('%s: one line', async (_, found, expected) => {
@@ -97,6 +109,32 @@ test('--device cuda without the provider says how to get it', async () => {
   await expect(choose({ device: 'cuda' }, machine())).rejects.toMatchObject({
     code: 'unavailable',
     message: expect.stringContaining('npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12'),
+  });
+});
+
+describe('--device cuda with the provider', () => {
+  const cuda = { device: 'cuda' } as const;
+
+  test('runs on the card', async () => {
+    expect((await choose(cuda, machine({ cards: [card], hasProvider: true }))).name).toBe('onnx');
+  });
+
+  test.each([
+    [
+      'no card',
+      {},
+      '--device cuda: no CUDA device was found (nvidia-smi tells of none), or use --device cpu',
+    ],
+    [
+      'an old driver',
+      { cards: [oldCard] },
+      '--device cuda: the driver 470.82 of NVIDIA L4 is too old for CUDA 12: install 525 or newer, or use --device cpu',
+    ],
+  ])('%s: one line', async (_, found, message) => {
+    await expect(choose(cuda, machine({ ...found, hasProvider: true }))).rejects.toMatchObject({
+      code: 'unavailable',
+      message,
+    });
   });
 });
 
@@ -132,5 +170,57 @@ describe('doctor', () => {
     expect(describeDiagnosis(found).join('\n')).toContain(
       'device: NVIDIA L4, compute capability 8.9, driver 550.54.15, 22.0 GiB of 24.0 GiB free',
     );
+  });
+
+  /** Two packages of that name beside each other, as npm lays them out. */
+  const withPackage = async (name: string, use: (folder: string) => Promise<void>) => {
+    const folder = await mkdtemp(join(tmpdir(), 'veneer-doctor-'));
+    const installed = join(folder, 'node_modules', name);
+    await mkdir(installed, { recursive: true });
+    await writeFile(join(installed, 'package.json'), '{ "version": "4.22.0" }');
+    await use(folder).finally(() => rm(folder, { recursive: true }));
+  };
+  const diagnosisOf = async (found: Parameters<typeof machine>[0], { name }: { name: string }) => {
+    let said: { lines: string[]; missing: string[]; byDefault: string } | undefined;
+    await withPackage(name, async folder => {
+      const here = machine({ ...found, packages: [{ name, folder } as unknown as typeof forGpu] });
+      const diagnosis = await diagnose(here, process.cwd());
+      const missing = diagnosis.missing.map(({ command }) => command);
+      const lines = describeDiagnosis(diagnosis).map(line => line.replace(folder, 'FOLDER'));
+      said = { lines, missing, byDefault: diagnosis.engineByDefault };
+    });
+    return said!;
+  };
+
+  test('tells which TensorFlow a package loads, and what that computes on', async () => {
+    const { lines, missing } = await diagnosisOf({}, forCpu);
+    expect(lines).toContain(
+      'engine tfjs: @tensorflow/tfjs-node 4.22.0 on TensorFlow 2.21.0, computes on the CPU, in FOLDER',
+    );
+    expect(lines).toContain('device: no CUDA device (nvidia-smi tells of none)');
+    expect(lines.some(line => line.startsWith('engine onnx: onnxruntime-node '))).toBe(true);
+    expect(missing).toEqual([]);
+  });
+
+  test('tells of a package that does not load, and of one that does not see the card', async () => {
+    const fault = 'libcudart.so.12: cannot open shared object file';
+    const broken = await diagnosisOf({ cards: [card], hasProvider: true, loads: { fault } }, forGpu);
+    expect(broken.lines).toContain('engine tfjs: @tensorflow/tfjs-node-gpu 4.22.0 does not load, in FOLDER');
+    expect(broken.lines).toContain(
+      `missing: a @tensorflow/tfjs-node-gpu that loads (${fault}); add it with trainer setup-gpu --force`,
+    );
+    const blind = await diagnosisOf({ cards: [card], hasProvider: true }, forGpu);
+    expect(blind.missing).toEqual(['trainer setup-gpu --force']);
+    const seeing = await diagnosisOf(
+      { cards: [card], hasProvider: true, loads: { version: '2.21.0', device: 'gpu' } },
+      forGpu,
+    );
+    expect(seeing).toMatchObject({ missing: [], byDefault: 'tfjs' });
+  });
+
+  test('tells of a driver that is too old, with which training is on the CPU', async () => {
+    const { lines, byDefault } = await diagnosisOf({ cards: [oldCard], hasProvider: true }, forGpu);
+    expect(byDefault).toBe('onnx');
+    expect(lines.join('\n')).toContain('missing: the driver 470.82 of NVIDIA L4 is too old for CUDA 12');
   });
 });

@@ -18,6 +18,6 @@ export async function probeTfjs({ folder, name }: TfjsPackage): Promise<Probed> 
     return JSON.parse(stdout);
   } catch (error) {
     const { stderr = '', signal, message } = error as Error & { stderr?: string; signal?: string };
-    return { fault: tellingLine(stderr) ?? (signal ? `ended by ${signal}` : message) };
+    return { fault: signal ? `it ends by ${signal}` : (tellingLine(stderr) ?? message) };
   }
 }
