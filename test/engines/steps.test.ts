@@ -11,7 +11,6 @@ import { encoders, writeRandomWeights } from '../../trainer/bench/random-base.ts
 import { cacheDir } from '../../trainer/commands/command.ts';
 import type { Engine, HostTensor, WeightsFile } from '../../trainer/engines/engine.ts';
 import { onnxEngine } from '../../trainer/engines/onnx.ts';
-import { loadTensorFlow } from '../../trainer/engines/tensorflow.ts';
 import { tfjsEngine } from '../../trainer/engines/tfjs.ts';
 import { findTfjsPackages } from '../../trainer/engines/tfjs-package.ts';
 import { tfjsProcessEngine } from '../../trainer/engines/tfjs-process.ts';
@@ -141,22 +140,6 @@ describe('memory of the tfjs engine', () => {
     await program.close();
     expect(tf.memory().numTensors).toBe(empty);
   }, 240_000);
-
-  test.skipIf(!native).each(['fp32', 'bf16'] as const)(
-    "nor does TensorFlow's own library keep one, in %s",
-    async precision => {
-      const onTensorFlow = loadTensorFlow(native!.folder, native!.name);
-      const backend = onTensorFlow.backend() as unknown as { getNumOfTFTensors(): number };
-      const { source, inputs } = stepOf('classification');
-      const program = await tfjsEngine(onTensorFlow, precision).compile(source);
-      await program.run(inputs);
-      const before = [onTensorFlow.memory().numTensors, backend.getNumOfTFTensors()];
-      for (let step = 0; step < 100; step++) await program.run(inputs);
-      expect([onTensorFlow.memory().numTensors, backend.getNumOfTFTensors()]).toEqual(before);
-      await program.close();
-      expect(onTensorFlow.memory().numTensors).toBe(0);
-    },
-  );
 
   test('a run that fails leaves nothing behind either', async () => {
     const { source, inputs } = stepOf('classification');
