@@ -16,8 +16,8 @@ export interface KernelContext {
   tf: Tf;
   fed: Readonly<Record<string, HostTensor>>;
   size(shape: Shape): number[];
-  /** In the precision of the run. */
-  matMul(a: Operand, b: Operand): Tensor;
+  /** alpha a b, in the precision of the run. */
+  matMul(a: Operand, b: Operand, alpha: number): Tensor;
 }
 
 /** TensorFlow.js has no 8-bit types; their values are exact in float32. */
@@ -75,9 +75,8 @@ export const kernels: { [Op in OpName]: Kernel<Op> } = {
       { tensor: a!, slot: slots[0]!, transposed: transA },
       { tensor: b!, slot: slots[1]!, transposed: transB },
     ];
-    const product = matMul(left, right);
-    const scaled = alpha === 1 ? product : tf.mul(product, alpha);
-    return [c ? tf.add(scaled, c) : scaled];
+    const product = matMul(left, right, alpha);
+    return [c ? tf.add(product, c) : product];
   },
   detach: unary((tf, x) => tf.clone(x)),
   cast: unary((tf, x) => tf.cast(x, 'float32')),
@@ -116,8 +115,10 @@ export const kernels: { [Op in OpName]: Kernel<Op> } = {
     return [tf.tensor(dropoutMask(key, { size: dims.reduce((a, b) => a * b, 1), rate }), dims)];
   },
   layerNorm: ({ tf }, { attributes: { epsilon } }, [x, gamma, beta]) => {
-    const { mean, variance } = tf.moments(x!, -1, true);
-    const inverse = tf.rsqrt(tf.add(variance, epsilon));
-    return [tf.add(tf.mul(tf.mul(tf.sub(x!, mean), inverse), gamma!), beta!), mean, inverse];
+    // Not tf.moments, which would subtract the mean a second time.
+    const mean = tf.mean(x!, -1, true);
+    const centered = tf.sub(x!, mean);
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), epsilon));
+    return [tf.add(tf.mul(tf.mul(centered, inverse), gamma!), beta!), mean, inverse];
   },
 };

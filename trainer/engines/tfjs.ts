@@ -56,9 +56,24 @@ function productWeights({ steps, outputs }: Plan): Set<number> {
   return slots;
 }
 
-function bfloat16Products(able: Bfloat16, rounded: ReadonlySet<number>): KernelContext['matMul'] {
+/** Scales the smaller operand or the product, whichever is least to go through. */
+function float32Products(tf: Tf): KernelContext['matMul'] {
+  return (a, b, alpha) => {
+    const product = (x: Tensor, y: Tensor) => tf.matMul(x, y, a.transposed, b.transposed);
+    const [x, y] = [a.tensor, b.tensor];
+    if (alpha === 1) return product(x, y);
+    const size = (x.size / x.shape.at(a.transposed ? -2 : -1)!) * y.shape.at(b.transposed ? -2 : -1)!;
+    if (size <= Math.min(x.size, y.size)) return tf.mul(product(x, y), alpha);
+    return x.size <= y.size ? product(tf.mul(x, alpha), y) : product(x, tf.mul(y, alpha));
+  };
+}
+
+function bfloat16Products(tf: Tf, able: Bfloat16, rounded: ReadonlySet<number>): KernelContext['matMul'] {
   const operand = ({ tensor, slot }: Operand) => (rounded.has(slot) ? tensor : able.cast(tensor));
-  return (a, b) => able.matMul(operand(a), operand(b), a.transposed, b.transposed);
+  return (a, b, alpha) => {
+    const product = able.matMul(operand(a), operand(b), a.transposed, b.transposed);
+    return alpha === 1 ? product : tf.mul(product, alpha);
+  };
 }
 
 /** A plan whose frozen tensors are on the device. @throws Error where the backend has no bfloat16 and it is asked for. */
@@ -75,9 +90,7 @@ export async function openPlan(tf: Tf, args: PlanArguments): Promise<Program> {
     lasting.set(slot, able!.cast(exact));
     exact.dispose();
   }
-  const matMul = able
-    ? bfloat16Products(able, rounded)
-    : (a: Operand, b: Operand) => tf.matMul(a.tensor, b.tensor, a.transposed, b.transposed);
+  const matMul = able ? bfloat16Products(tf, able, rounded) : float32Products(tf);
   const steps = plan.steps.filter(step => !isLasting(step));
 
   const execute = (fed: Readonly<Record<string, HostTensor>>): Tensor[] => {
