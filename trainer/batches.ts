@@ -7,7 +7,7 @@ import type { VirtualTokens } from '../functions/artifacts/virtual-tokens.ts';
 import {
   type FramedRow,
   hiddenBias,
-  promptFeeds,
+  promptPlaces,
   rowLength,
   tokenFeeds,
 } from '../functions/engine/token-feeds.ts';
@@ -105,8 +105,7 @@ export function stepInputs(
   const s = feeds.input_ids!.shape[1]!;
   return {
     ...feeds,
-    // The step graph has the prompt's vectors behind a row of zeros.
-    ...(rows[0]?.virtual?.prompt ? promptFeeds(framed, () => 1) : {}),
+    ...(rows[0]?.virtual?.prompt ? { prompt_places: promptPlaces(framed) } : {}),
     ...(head.task === 'question-answering' ? { answer_bias: answerBias(framed, s) } : {}),
     targets: targetsOf(rows, head, { s, units }),
   };

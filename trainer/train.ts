@@ -9,6 +9,7 @@ import type { Metrics } from '../functions/artifacts/manifests.ts';
 import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
+import { checkServed } from '../functions/engine/variants.ts';
 import type { Store } from '../functions/store/store.ts';
 import { makeDirectory, removeFile, replaceFile } from './adapter-directory.ts';
 import { fitInMemory } from './auto-batch.ts';
@@ -28,7 +29,7 @@ import type { FitArguments, StepReport } from './fit.ts';
 import { freshState } from './fit-state.ts';
 import { headSpec } from './head-spec.ts';
 import type { Pooler } from './heads.ts';
-import { checkRounded, describeMethod, settingsOf } from './methods/methods.ts';
+import { checkRounded, describeMethod, methodOf, settingsOf } from './methods/methods.ts';
 import { openOutcome } from './outcome.ts';
 import { removePrevious, saveCheckpoint, startState } from './resume.ts';
 import { checkStart, labelsAfter, startValues } from './start.ts';
@@ -134,6 +135,8 @@ async function trainOn(
 
   const head = headSpec({ task, options, labels, problem, rows, pooling: manifest.pooling });
   const { method, dropout, rDrop, precision, cacheDir } = options;
+  if (methodOf(method).unserved === null)
+    checkServed({ ...options, ...settingsOf(method), head: head.head }, manifest);
   const exact = await openFrozenBase({ store, manifest, precision: 'fp32', cacheDir });
   const { weights } = exact;
   const rounds = roundsBase(precision);

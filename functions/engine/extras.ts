@@ -5,7 +5,7 @@
 import type { Matrix, ResidentAdapter } from '../artifacts/adapter.ts';
 import type { EncoderConfig, TargetModule } from '../artifacts/manifests.ts';
 import { takesPrefix } from '../artifacts/virtual-tokens.ts';
-import { type Feed, type FramedRow, hiddenBias, promptFeeds, rowLength } from './token-feeds.ts';
+import { type Feed, type FramedRow, hiddenBias, promptPlaces, rowLength } from './token-feeds.ts';
 import { paddedPrefix } from './variants.ts';
 
 /** Modules with vectors of one width share an input, for the rows that have one of them. */
@@ -32,7 +32,7 @@ export interface ExtraRow extends FramedRow {
 export function extraFeeds(rows: readonly ExtraRow[], config: EncoderConfig): Record<string, Feed> {
   return {
     ...ia3Feeds(rows, config),
-    ...promptBank(rows, config),
+    ...promptVectors(rows, config),
     ...(takesPrefix(config) ? prefixFeeds(rows, config) : {}),
   };
 }
@@ -63,25 +63,19 @@ function ia3Feeds(rows: readonly ExtraRow[], config: EncoderConfig): Record<stri
   return feeds;
 }
 
-/** All prompts of the batch behind a row of zeros. */
-function promptBank(
+function promptVectors(
   rows: readonly ExtraRow[],
   { hiddenSize, embeddingSize: width = hiddenSize }: EncoderConfig,
 ): Record<string, Feed> {
-  const slots: number[] = [];
-  let size = 1;
-  for (const { adapter } of rows) {
-    slots.push(size);
-    size += adapter.prompt?.rows ?? 0;
-  }
-  const data = new Float32Array(size * width);
-  rows.forEach(({ adapter: { prompt } }, row) => {
-    if (!prompt) return;
-    for (let i = 0; i < prompt.rows; i++) expandRow(prompt, i, data.subarray((slots[row]! + i) * width));
-  });
+  const places = promptPlaces(rows);
+  const data = new Float32Array(places.data.length * width);
+  let next = 0;
+  for (const { adapter } of rows)
+    for (let i = 0; i < (adapter.prompt?.rows ?? 0); i++)
+      expandRow(adapter.prompt!, i, data.subarray(next++ * width));
   return {
-    prompts: { dtype: 'float32', shape: [size, width], data },
-    ...promptFeeds(rows, row => slots[row]!),
+    prompt_places: places,
+    prompts: { dtype: 'float32', shape: [places.data.length, width], data },
   };
 }
 

@@ -64,27 +64,13 @@ export function tokenFeeds(rows: readonly FramedRow[], config: EncoderConfig): R
   };
 }
 
-/**
- * Where the embedding of a place comes from: `prompt_slots` [B, S], a row of the prompts' vectors, whose row 0 is zeros, and
- * `prompt_keep` [B, S, 1], 0 where that takes the place of the word's.
- * @param slotOf The slot of a row's first prompt vector.
- */
-export function promptFeeds(
-  rows: readonly FramedRow[],
-  slotOf: (row: number) => number,
-): Record<string, Feed> {
-  const [b, s] = [rows.length, Math.max(...rows.map(rowLength))];
-  const slots = new Int32Array(b * s);
-  const keep = new Float32Array(b * s).fill(1);
-  rows.forEach(({ virtual }, row) => {
-    const count = virtual?.prompt?.tokens ?? 0;
-    for (let i = 0; i < count; i++) slots[row * s + i] = slotOf(row) + i;
-    keep.fill(0, row * s, row * s + count);
-  });
-  return {
-    prompt_slots: { dtype: 'int32', shape: [b, s], data: slots },
-    prompt_keep: { dtype: 'float32', shape: [b, s, 1], data: keep },
-  };
+/** Places of prompts, counted through the batch, in the order of the rows [K]. */
+export function promptPlaces(rows: readonly FramedRow[]): Feed {
+  const s = Math.max(...rows.map(rowLength));
+  const places = rows.flatMap(({ virtual }, row) =>
+    Array.from({ length: virtual?.prompt?.tokens ?? 0 }, (_, i) => row * s + i),
+  );
+  return { dtype: 'int32', shape: [places.length], data: Int32Array.from(places) };
 }
 
 function distanceFeeds(

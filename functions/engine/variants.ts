@@ -34,8 +34,11 @@ export function variantName({ head, modules, form, narrow }: Variant): string {
   return `${head}.${modules.join('') || 'none'}${form === 'int8' ? '' : `.${form}`}${narrow ? '.narrow' : ''}`;
 }
 
+/** What of a manifest decides on the graph. */
+type ServedParts = Pick<AdapterManifest, 'head' | 'lora' | 'quantization'>;
+
 /** The graph of a batch. Whether its adapters come as int8 or float32 changes no bit: int8 values are exact in float32. */
-export function variantOf(manifests: readonly AdapterManifest[], narrow: boolean): Variant {
+export function variantOf(manifests: readonly ServedParts[], narrow: boolean): Variant {
   const adapted = manifests.flatMap(({ lora }) => (lora ? [lora] : []));
   const isInt8 = manifests.every(manifest => manifest.quantization === 'int8');
   return {
@@ -47,7 +50,7 @@ export function variantOf(manifests: readonly AdapterManifest[], narrow: boolean
 }
 
 /** @throws VeneerError `invalid_artifact` where the base was built before adapters of this method were served. */
-export function checkServed(manifest: AdapterManifest, { name, graphs }: BaseManifest): void {
+export function checkServed(manifest: ServedParts, { name, graphs }: BaseManifest): void {
   const variant = variantName(variantOf([manifest], false));
   if (!manifest.lora && !graphs[variant])
     throw new VeneerError(

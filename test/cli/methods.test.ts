@@ -113,7 +113,7 @@ test('a window leaves room for a prompt or prefix among the positions of the bas
   });
 });
 
-test('an adapter that a base of before cannot serve is refused at push, with what to do', async () => {
+test('an adapter that a base of before cannot serve is refused at push and in training, with what to do', async () => {
   const name = (await readdir(workspace.path('.veneer/bases/tiny'))).find(file => file === 'manifest.json')!;
   const file = `.veneer/bases/tiny/${name}`;
   const whole = await json(file);
@@ -125,6 +125,10 @@ test('an adapter that a base of before cannot serve is refused at push, with wha
   expect(refusalOf(await workspace.run(...push))).toBe(
     'base tiny has no graph pooled-dense.none.mixed, which serves this adapter: pull it again with --force',
   );
+  expect(await train('older', '--method', 'prompt')).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('pull it again with --force'),
+  });
   await workspace.write(file, JSON.stringify(whole));
 });
 

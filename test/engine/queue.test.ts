@@ -31,6 +31,19 @@ describe('the queue', () => {
     expect(queue.size).toBe(0);
   });
 
+  it('puts rows together that share every part that both have', () => {
+    const queue = queueOf([
+      {},
+      { parts: { lora: 'qv 8' } },
+      { parts: { prefix: '8' } },
+      { parts: { lora: 'qkvo 8' } },
+      { parts: { lora: 'qv 8', prefix: '8' } },
+      { parts: { prefix: '16' } },
+    ]);
+    expect(ids(queue.take(limits))).toEqual([0, 1, 2, 4]);
+    expect(ids(queue.take(limits))).toEqual([3, 5]);
+  });
+
   it('lets tenants take turns, a row a turn', () => {
     const queue = queueOf([...repeat(6, { tenant: 'a' }), ...repeat(2, { tenant: 'b' }), { tenant: 'c' }]);
     const tenants = queue.take({ maxTokens: 16 * 6, maxRows: 64 }).map(entry => entry.tenant);

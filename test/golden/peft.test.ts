@@ -158,15 +158,10 @@ function inputsOf(
       shape: [rows, 1, tokens],
       data: perToken((row, token) => (token >= lead && token < lengths[row]! ? 0 : -1e9)),
     },
-    prompt_slots: {
+    prompt_places: {
       dtype: 'int32',
-      shape: [rows, tokens],
-      data: Int32Array.from(perToken((_, token) => (token < lead ? token + 1 : 0))),
-    },
-    prompt_keep: {
-      dtype: 'float32',
-      shape: [rows, tokens, 1],
-      data: perToken((_, token) => Number(token >= lead)),
+      shape: [rows * lead],
+      data: Int32Array.from({ length: rows * lead }, (_, i) => Math.floor(i / lead) * tokens + (i % lead)),
     },
     attention_bias: {
       dtype: 'float32',

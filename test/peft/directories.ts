@@ -6,7 +6,10 @@ import { type TensorData, writeSafetensors } from '../../functions/artifacts/saf
 import { readPeftDirectory } from '../../trainer/peft/read.ts';
 import { type GoldenBase, golden, tensorsOf } from './golden-base.ts';
 
-export const cases = ['pooler-trained', 'pooler-frozen', 'one-layer', 'pattern'] as const;
+export const cases = [
+  ...(['pooler-trained', 'pooler-frozen', 'one-layer', 'pattern'] as const),
+  ...(['ia3', 'prompt', 'prefix'] as const),
+];
 
 export interface ReadOptions {
   base?: string;

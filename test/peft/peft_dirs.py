@@ -2,12 +2,14 @@
 
     pip install torch transformers peft safetensors                  (made with 2.15.0, 5.24.0, 0.21.2)
     PYTHONHASHSEED=0 python test/peft/peft_dirs.py OUT_DIR           (committed: test/peft/golden)
+    pip install "transformers==4.49.*" "peft==0.14.*"                (has past_key_values in BertModel: then again, for the prefix)
 
 The encoder is the one of test/golden/peft; OUT_DIR/pooler.safetensors adds the pooler that it lacks. Every directory has,
 besides PEFT's files, config.json with the labels and logits.safetensors with a batch and its logits, computed in float64.
 PEFT writes target_modules in the order of a set, which the hash seed decides.
 """
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -15,15 +17,15 @@ from pathlib import Path
 del sys.path[0]  # Else `import peft` could find what lies beside this file.
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import IA3Config, LoraConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import BertConfig, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification
+from transformers import BertConfig, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification, BertModel
 
 SEED = 20261125
 BASE = Path(__file__).parent.parent / "golden" / "peft"
 TAGS = ["O", "B-x", "I-x"]
 
-# name: model, labels, dtype that is saved, what LoraConfig is told
+# name: model, labels, dtype that is saved, what LoraConfig is told (or another config)
 CASES = {
     "pooler-trained": (
         BertForSequenceClassification,
@@ -49,7 +51,15 @@ CASES = {
         torch.float32,
         dict(task_type="QUESTION_ANS", r=2, lora_alpha=5, target_modules=r"bert\.encoder\.layer\.\d+\.(intermediate|output)\.dense", modules_to_save=["qa_outputs"]),
     ),
+    # PEFT's own choice of layers for BERT: key, value and both that end with output.dense.
+    "ia3": (BertForTokenClassification, TAGS, torch.float32, dict(task_type="TOKEN_CLS"), IA3Config),
+    "prompt": (BertForSequenceClassification, ["no", "yes"], torch.float32, dict(task_type="SEQ_CLS", num_virtual_tokens=4), PromptTuningConfig),
 }
+OLDER = {
+    "prefix": (BertForSequenceClassification, ["no", "yes"], torch.float32, dict(task_type="SEQ_CLS", num_virtual_tokens=3), PrefixTuningConfig),
+}
+if "past_key_values" in inspect.signature(BertModel.forward).parameters:
+    CASES = OLDER
 
 
 def normal(generator, shape, std=0.3):
@@ -66,17 +76,18 @@ def batch_of(config, generator):
 
 
 def write(folder, name, base, generator):
-    kind, labels, dtype, options = CASES[name]
+    kind, labels, dtype, options, *other = CASES[name]
+    make = other[0] if other else LoraConfig
     config = BertConfig.from_pretrained(BASE, attn_implementation="eager")
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: i for i, label in enumerate(labels)}
     model = kind(config)
     lacking = model.bert.load_state_dict(base, strict=False).missing_keys
     assert not lacking, lacking
-    model = get_peft_model(model, LoraConfig(**options)).eval()
-    for _, parameter in sorted(model.named_parameters()):
+    model = get_peft_model(model, make(**options)).eval()
+    for which, parameter in sorted(model.named_parameters()):
         if parameter.requires_grad:
-            parameter.data = normal(generator, parameter.shape)
+            parameter.data = normal(generator, parameter.shape) + ("ia3_l" in which)
     model.to(dtype).save_pretrained(folder)
     (folder / "README.md").unlink()
     (folder / "config.json").write_text(json.dumps({"model_type": "bert", "id2label": config.id2label}, indent=2) + "\n")
@@ -86,7 +97,7 @@ def write(folder, name, base, generator):
     exact = PeftModel.from_pretrained(exact, folder).double().eval()
     batch = batch_of(config, generator)
     # Not through PEFT's wrapper: the one of QUESTION_ANS takes token_type_ids and does not pass them on.
-    output = exact.get_base_model()(**batch)
+    output = (exact if make in (PromptTuningConfig, PrefixTuningConfig) else exact.get_base_model())(**batch)
     logits = torch.stack([output.start_logits, output.end_logits], 2) if "start_logits" in output else output.logits
     tensors = {key: value.int() for key, value in batch.items()}
     save_file({**tensors, "logits": logits.float().contiguous()}, folder / "logits.safetensors")

@@ -32,7 +32,27 @@ describe('refused', () => {
     ['ranks by layer', { rank_pattern: { query: 2 } }, /rank_pattern gives query 2, the others have 4/],
     ['alphas by layer', { alpha_pattern: { query: 2 } }, /alpha_pattern gives query 2, the others have 3/],
     ['biases of the base', { bias: 'lora_only' }, /bias is lora_only/],
-    ['another method', { peft_type: 'IA3' }, /peft_type IA3 cannot be served, only LORA/],
+    [
+      'another method',
+      { peft_type: 'LOHA' },
+      /peft_type LOHA cannot be served, only LORA, IA3, PROMPT_TUNING/,
+    ],
+    [
+      'IA3 on queries',
+      { peft_type: 'IA3' },
+      /target_modules has bert\.encoder\.layer\.0\.attention\.self\.query/,
+    ],
+    [
+      'IA3 that scales what keys read',
+      { peft_type: 'IA3', target_modules: ['key'], feedforward_modules: ['key'] },
+      /feedforward_modules: bert\.encoder\.layer\.0\.attention\.self\.key is scaled at its input/,
+    ],
+    ['a prompt of no tokens', { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 0 }, /num_virtual_tokens: /],
+    [
+      'a prefix for other heads',
+      { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3, num_attention_heads: 8 },
+      /num_attention_heads is 8, the base has 4/,
+    ],
     [
       'another task',
       { task_type: 'CAUSAL_LM' },

@@ -14,6 +14,8 @@ import { publish } from '../../functions/publish.ts';
 import { exportAdapter } from '../../trainer/commands/export.ts';
 import { type PeftReadOptions, readPeftDirectory } from '../../trainer/peft/read.ts';
 import { adapterTensors } from '../engine/rows.ts';
+import { writeTraining } from '../methods/random-training.ts';
+import { cases } from './directories.ts';
 import { type GoldenBase, golden, openGoldenBase, tensorsOf } from './golden-base.ts';
 
 let opened: GoldenBase;
@@ -52,8 +54,6 @@ async function roundTrip(name: string, quantization: PeftReadOptions['quantizati
 
 const valuesOf = async (path: string) =>
   new Map([...(await tensorsOf(path))].map(([name, tensor]) => [name, float32(tensor).slice()]));
-
-const cases = ['pooler-trained', 'pooler-frozen', 'one-layer', 'pattern'];
 
 describe('an exported adapter', () => {
   test.each(cases)('%s: reads back as the adapter it was, to the byte', async name => {
@@ -122,6 +122,40 @@ describe('an exported adapter', () => {
       label2id: { no: 0, yes: 1 },
     });
     expect(await readFile(join(out, 'README.md'), 'utf8')).not.toContain('Mind the head');
+  });
+
+  test('of another method says to PEFT how many vectors there are, or which layers are scaled', async () => {
+    const config = async (name: string) => {
+      const { out } = await roundTrip(name, 'int8');
+      return JSON.parse(await readFile(join(out, 'adapter_config.json'), 'utf8'));
+    };
+    const sizes = { num_layers: 2, num_attention_heads: 4, token_dim: 32, num_transformer_submodules: 1 };
+    expect(await config('prompt')).toMatchObject({
+      ...{ peft_type: 'PROMPT_TUNING', task_type: 'SEQ_CLS', num_virtual_tokens: 4 },
+      ...sizes,
+    });
+    expect(await config('prefix')).toMatchObject({
+      ...{ peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3, prefix_projection: false },
+      ...sizes,
+    });
+    const ia3 = await config('ia3');
+    expect(ia3).toMatchObject({ peft_type: 'IA3', task_type: 'TOKEN_CLS', modules_to_save: ['classifier'] });
+    const matching = (pattern: string) =>
+      ['attention.self.query', 'attention.self.key', 'attention.output.dense', 'output.dense'].filter(
+        module => new RegExp(`^(?:${pattern})$`).test(`bert.encoder.layer.1.${module}`),
+      );
+    expect(matching(ia3.target_modules)).toEqual([
+      'attention.self.key',
+      'attention.output.dense',
+      'output.dense',
+    ]);
+    expect(matching(ia3.feedforward_modules)).toEqual(['attention.output.dense', 'output.dense']);
+  });
+
+  test('with a prompt is refused for question answering, where PEFT drops token types', async () => {
+    const training = { task: 'question-answering', head: { kind: 'token' }, method: 'prompt' } as const;
+    const directory = await writeTraining(join(opened.folder, 'asked'), opened.base.manifest, training);
+    await expect(exported(directory)).rejects.toThrow(/drops the token types .* cannot be exported for PEFT/);
   });
 
   test('of question answering has no task_type, under which PEFT would drop token types', async () => {

@@ -47,17 +47,12 @@ const siteKey = (layer: number, module: TargetModule) => `${layer}.${module}`;
 /** The linear layers with what IA3 scales in its rows. */
 export function scaledLinear(g: Graph, config: EncoderConfig, linear: FrozenLinear): FrozenLinear {
   const found = ia3Vectors(g, config);
-  /** Of x ['B*S', width] the rows that have a vector, times it [rows * 'S', width]. */
-  const scaled = (x: Value, { places, vectors }: RowVectors) => {
-    const [rows, width] = [places.shape[0]!, x.shape[1]!];
-    const picked = g.gather(g.reshape(x, ['B', product(['S', width])]), places);
-    const scaledRows = g.mul(g.reshape(picked, [1, rows, 'S', width]), vectors);
-    return g.reshape(scaledRows, [product([rows, 'S']), width]);
-  };
+  const rowsOf = (x: Value) => g.reshape(x, ['B', 'S', x.shape[1]!]);
+  /** Of x ['B*S', width] the rows that have a vector, times it [1, rows, 'S', width]. */
+  const scaled = (x: Value, { places, vectors }: RowVectors) => g.mul(g.gather(rowsOf(x), places), vectors);
   const replaced = (x: Value, { places }: RowVectors, by: Value) => {
-    const width = product(['S', x.shape[1]!]);
-    const rows = g.reshape(by, [places.shape[0]!, width]);
-    return g.reshape(g.replaceRows(g.reshape(x, ['B', width]), places, rows), x.shape);
+    const rows = g.reshape(by, [places.shape[0]!, 'S', x.shape[1]!]);
+    return g.reshape(g.replaceRows(rowsOf(x), places, rows), x.shape);
   };
   return site => {
     const { layer, module, x } = site;
@@ -69,7 +64,8 @@ export function scaledLinear(g: Graph, config: EncoderConfig, linear: FrozenLine
     }
     if (module === 'o') return linear({ ...site, x: replaced(x, own, scaled(x, own)) });
     // What d reads comes out of an activation, whose lowest value a rounded base counts on; scaled, it may be lower.
-    return replaced(linear(site), own, linear({ ...site, x: scaled(x, own), signed: true }));
+    const rows = g.reshape(scaled(x, own), [product([own.places.shape[0]!, 'S']), x.shape[1]!]);
+    return replaced(linear(site), own, linear({ ...site, x: rows, signed: true }));
   };
 }
 

@@ -4,7 +4,7 @@ import type { BaseManifest, TargetModule } from '../../functions/artifacts/manif
 import { openEngine } from '../../functions/engine/open.ts';
 import { openStore } from '../../functions/store/open.ts';
 import { cacheDir } from '../commands/command.ts';
-import { benchAdapter } from './adapter.ts';
+import { type BenchMethod, benchAdapter } from './adapter.ts';
 import { answerGo } from './measured.ts';
 import { benchRows } from './rows.ts';
 
@@ -15,6 +15,8 @@ export interface ServeBench {
   modules: TargetModule[];
   rank: number;
   adapters: number;
+  /** Of the adapters in turn, null for LoRA; left out: LoRA. */
+  methods?: (BenchMethod | null)[];
   /** Tokens of each row; the peers read `batch` and `length` of equal rows instead. */
   lengths: number[];
 }
@@ -24,7 +26,10 @@ const store = await openStore(bench.store);
 const base = await readBase(store, bench.base);
 
 const adapters = Array.from({ length: bench.adapters }, (_, seed) =>
-  benchAdapter(base, { seed, modules: bench.modules, rank: bench.rank }),
+  benchAdapter(base, {
+    ...{ seed, modules: bench.modules, rank: bench.rank },
+    method: bench.methods?.[seed % bench.methods.length] ?? undefined,
+  }),
 );
 const engine = openEngine({
   base,

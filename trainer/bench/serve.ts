@@ -96,13 +96,17 @@ export async function benchServe(): Promise<void> {
   await plain?.remove();
   console.table(table);
   const mixed = await mixedLengths(store, manifest, ours);
+  const methods = await mixedMethods(store, manifest, ours);
   const floor = await measureFloor({ store, manifest }, { batch: 8, length: 64 });
   const { int8, float32 } = floor.peaks;
   console.log(
     `one batch of 8x64 with q,v adapters; a large product alone: ${int8.toFixed(0)} GFLOP/s in int8, ${float32.toFixed(0)} in float32`,
   );
   console.table(floorTable(floor));
-  await writeFile('bench-serve.json', `${JSON.stringify({ batches: table, mixed, floor }, null, 2)}\n`);
+  await writeFile(
+    'bench-serve.json',
+    `${JSON.stringify({ batches: table, mixed, methods, floor }, null, 2)}\n`,
+  );
 }
 
 const entry = (name: string) => fileURLToPath(new URL(`./bench/${name}.js`, import.meta.url));
@@ -163,4 +167,35 @@ async function mixedLengths(store: Store, manifest: BaseManifest, ours: string) 
   const line = `mixed lengths: ${Math.round(rates[0]!)} tokens/s, ${ratio.toFixed(2)} of the best equal length (${names[rates.indexOf(best)]})`;
   console.log(line);
   return { tokensPerSecond: rates[0]!, ofBestEqualLength: ratio };
+}
+
+/** Eight rows, a quarter each of LoRA, IA3, prompt and prefix, against the same as LoRA on q,v alone. */
+async function mixedMethods(store: Store, manifest: BaseManifest, ours: string) {
+  const tokens = 20;
+  const methods: ServeBench['methods'] = [
+    null,
+    { ia3: { targetModules: ['k', 'v', 'd'] } },
+    { prompt: { tokens } },
+    { prefix: { tokens } },
+  ];
+  const lengths = (ofPrompt: number) => Array.from({ length: 8 }, (_, i) => (i % 4 === 2 ? ofPrompt : 64));
+  const lora: ServeBench = {
+    ...{ store: store.url, base: manifest.name, config: manifest.config },
+    ...{ modules: ['q', 'v'], rank: 8, adapters: 8, lengths: lengths(64) },
+  };
+  const candidates: ServeBench[] = [
+    lora,
+    { ...lora, methods, lengths: lengths(64 - tokens) },
+    { ...lora, methods },
+  ];
+  const sides = await Promise.all(
+    candidates.map(bench => startMeasured(process.execPath, [ours, JSON.stringify(bench)])),
+  );
+  const [plain, padded, longer] = await inTurn(sides, { rounds: 9, stepsPerRound: 5 });
+  for (const side of sides) side.close();
+  const overhead = (ms: number) => `${(100 * (ms / plain!.ms - 1)).toFixed(0)} %`;
+  console.log(
+    `8x64, a quarter each of LoRA, IA3, prompts and prefixes of ${tokens}: ${overhead(padded!.ms)} over LoRA alone with the prompts among the 64 tokens, ${overhead(longer!.ms)} with them beside`,
+  );
+  return { loraMs: plain!.ms, mixedMs: padded!.ms, promptsBesideMs: longer!.ms };
 }

@@ -170,10 +170,11 @@ export const gradientRules: { [Op in OpName]: Rule<Op> } = {
   },
   sum: ({ g, node, grads }) => [g.expand(grads[0]!, node.inputs[0]!.shape)],
   expand: ({ g, node, grads }) => [unbroadcast(g, grads[0]!, node.inputs[0]!.shape)],
-  gather: ({ g, node, grads }) => [
-    g.scatterAdd(grads[0]!, node.inputs[1]!, node.inputs[0]!.shape[0] as number),
-    undefined,
-  ],
+  gather: ({ g, node, grads }) => {
+    const [table, indices] = node.inputs as [Value, Value];
+    if (table.shape.length !== 2) throw new Error('gather: only tables [rows, width] are differentiated');
+    return [g.scatterAdd(grads[0]!, indices, table.shape[0] as number), undefined];
+  },
   scatterAdd: ({ g, node, grads }) => [g.gather(grads[0]!, node.inputs[1]!), undefined],
   replaceRows: ({ g, node: { inputs }, grads, wanted }) => {
     const [, indices, rows] = inputs as [Value, Value, Value];

@@ -5,8 +5,8 @@
 
 import { type Attributes, type Blocks, type DType, type OpName, shapeRules } from './ops.ts';
 import { simplifyMatmul, simplifySplit } from './rewrite.ts';
-import { type Dim, product, type Shape } from './shape.ts';
-import type { Node, Value } from './value.ts';
+import { type Dim, product, type Shape, sameShape } from './shape.ts';
+import { isOp, type Node, type Value } from './value.ts';
 
 export class Graph {
   readonly #nodes = new Map<string, Node>();
@@ -138,8 +138,9 @@ export class Graph {
   transpose(x: Value, perm: readonly number[]) {
     return this.#one('transpose', [x], { perm });
   }
-  reshape(x: Value, shape: Shape) {
-    return this.#one('reshape', [x], { shape });
+  reshape(x: Value, shape: Shape): Value {
+    if (isOp(x, 'reshape')) return this.reshape(x.node.inputs[0]!, shape);
+    return sameShape(x.shape, shape) ? x : this.#one('reshape', [x], { shape });
   }
   concat(parts: readonly Value[], axis: number) {
     return parts.length === 1 ? parts[0]! : this.#one('concat', parts, { axis });

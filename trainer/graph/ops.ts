@@ -69,11 +69,11 @@ export interface Attributes {
   /** Sum over axes, kept with size 1. */
   sum: { axes: readonly number[] };
   expand: { shape: Shape };
-  /** Rows of a table [rows, width] by int32 indices [...]: [..., width]. */
+  /** Rows of a table [rows, ...] by int32 indices [...]: [..., ...]. Differentiated for tables [rows, width]. */
   gather: object;
   /** Adjoint of gather: sums rows [..., width] into a zero table [rows, width] at the indices. */
   scatterAdd: { rows: number };
-  /** x [rows, width], whose rows at the int32 indices [n] are those of y [n, width]. No index comes twice. */
+  /** x [rows, ...], whose rows at the int32 indices [n] are those of y [n, ...]. No index comes twice. */
   replaceRows: object;
   /**
    * 0 with probability `rate` (in steps of 2^-16), else 1 / (1 - rate): element i, counted in row-major order, hashes
@@ -178,7 +178,9 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
       throw new Error(`cannot expand [${x!.shape}] to [${shape}]`);
     return [{ dtype: x!.dtype, shape }];
   },
-  gather: ([table, indices]) => [{ dtype: table!.dtype, shape: [...indices!.shape, table!.shape[1]!] }],
+  gather: ([table, indices]) => [
+    { dtype: table!.dtype, shape: [...indices!.shape, ...table!.shape.slice(1)] },
+  ],
   scatterAdd: ([rows], { rows: count }) => [{ dtype: rows!.dtype, shape: [count, rows!.shape.at(-1)!] }],
   replaceRows: like,
   dropoutMask: (_, { shape }) => [{ dtype: 'float32', shape }],

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { VirtualSettings } from '../../functions/artifacts/manifests.ts';
 import { virtualName } from '../../functions/artifacts/modules.ts';
 import type { Graph } from '../graph/graph.ts';
+import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { familyOf } from '../models/families.ts';
 import type { Method } from './method.ts';
@@ -14,19 +15,17 @@ import { unmerged } from './unmerged.ts';
 export const PromptSpec = VirtualSettings.extend({ name: z.literal('prompt') });
 export type PromptSpec = z.infer<typeof PromptSpec>;
 
-/**
- * Embedded words [B, S, width] with vectors of prompts in some places: by `prompt_slots`, rows of `vectors`, whose first
- * is zeros, where `prompt_keep` is 0 (functions/engine/batch.ts).
- */
+/** Embedded words [B, S, width] with vectors [K, width] in the places, counted through the batch, that `prompt_places` says. */
 export function promptedWords(g: Graph, words: Value, vectors: Value): Value {
-  const slots = g.input('prompt_slots', ['B', 'S'], 'int32');
-  return g.add(g.mul(words, g.input('prompt_keep', ['B', 'S', 1])), g.gather(vectors, slots));
+  const places = g.input('prompt_places', [vectors.shape[0]!], 'int32');
+  const flat = g.reshape(words, [product(words.shape.slice(0, -1)), words.shape.at(-1)!]);
+  return g.reshape(g.replaceRows(flat, places, vectors), words.shape);
 }
 
 export const prompt: Method<PromptSpec> = {
   flags: ['promptTokens'],
   spec: ({ promptTokens: tokens = 20 }) => ({ name: 'prompt', tokens }),
-  learningRate: 3e-2,
+  learningRate: 3e-3,
   overRounded: true,
   unserved: null,
   // Begins with words drawn from the vocabulary: noise is no word, and attention learns little of it.
@@ -47,13 +46,13 @@ export const prompt: Method<PromptSpec> = {
       decay: false,
     },
   ],
-  adapt: ({ g, config: { hiddenSize, embeddingSize: width = hiddenSize }, parameters }, frozen) => ({
+  adapt: ({ g, spec: { tokens }, parameters }, frozen) => ({
     ...frozen,
     lookup: table => {
       const found = frozen.lookup(table);
       if (table.role !== 'table') return found;
-      const zeros = g.expand(g.constant([0], [1, 1]), [1, width]);
-      return promptedWords(g, found, g.concat([zeros, parameters.get(virtualName)!], 0));
+      const each = g.expand(parameters.get(virtualName)!, ['B', tokens, table.width]);
+      return promptedWords(g, found, g.reshape(each, [product(['B', tokens]), table.width]));
     },
   }),
   merge: unmerged('prompt'),

@@ -1,7 +1,6 @@
 /** Scaled dot-product attention (https://arxiv.org/abs/1706.03762) over the heads of one layer. */
 import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
 import type { Graph } from '../graph/graph.ts';
-import { product, type Shape } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import type { Dropout, Prefix } from './family.ts';
 
@@ -54,25 +53,14 @@ interface PrefixArguments {
  */
 function withPrefix({ g, q, scores, own, alpha, prefix, dropout }: PrefixArguments): Value {
   const { keys, values, rows } = prefix;
-  const pick = (x: Value): Value => {
-    if (!rows) return x;
-    const [, ...rest] = x.shape;
-    return g.reshape(g.gather(g.reshape(x, ['B', product(rest)]), rows.places), ['N', ...rest]);
-  };
+  const pick = (x: Value) => (rows ? g.gather(x, rows.places) : x);
   const products = g.matmul(pick(q), keys, { transB: true, alpha });
   const prefixScores = rows ? g.add(products, rows.bias) : products;
   const ofPrefix = g.matmul(dropout(g.softmax(prefixScores), 'attention'), values);
   const share = g.sigmoid(g.sub(logSumExp(g, prefixScores), logSumExp(g, pick(scores))));
   const picked = pick(own);
   const blended = g.add(picked, g.mul(share, g.sub(ofPrefix, picked)));
-  if (!rows) return blended;
-  const flat = (x: Value, first: string): Shape => [first, product(x.shape.slice(1))];
-  const replaced = g.replaceRows(
-    g.reshape(own, flat(own, 'B')),
-    rows.places,
-    g.reshape(blended, flat(blended, 'N')),
-  );
-  return g.reshape(replaced, own.shape);
+  return rows ? g.replaceRows(own, rows.places, blended) : blended;
 }
 
 /** Over the last axis, which stays with size 1: sum of p (x - log p) with p = softmax x, whose terms are all the same. */

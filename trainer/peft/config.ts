@@ -1,12 +1,11 @@
-/**
- * PEFT's adapter_config.json: which task, rank and scale it says, and which layers of the base it adapts. What would make
- * the adapter compute something that is not W x + alpha / rank * B A x is refused. Fields: PEFT's LoraConfig.
- */
+/** PEFT's adapter_config.json: which task, and which method with which settings (a file each). */
 import * as z from 'zod';
 import type { EncoderConfig } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
-import { peftLayers } from './layers.ts';
+import { type PeftIa3, readIa3Config } from './ia3-config.ts';
+import { type PeftLora, parsePeft, type Refuse, readLoraConfig } from './lora-config.ts';
+import { type PeftVirtual, readPrefixConfig, readPromptConfig } from './virtual-config.ts';
 
 export const peftFiles = { config: 'adapter_config.json', tensors: 'adapter_model.safetensors' } as const;
 
@@ -16,155 +15,55 @@ export const taskTypes = {
   'question-answering': 'QUESTION_ANS',
 } as const satisfies Record<TaskName, string>;
 
-/** Layers by name: a list of names or of their endings, or one Python regular expression for whole names. */
-const Names = z.union([z.string(), z.array(z.string())]);
-type Names = z.infer<typeof Names>;
-
-const PeftConfig = z.object({
-  peft_type: z.string(),
-  task_type: z.string().nullish(),
-  r: z.number(),
-  lora_alpha: z.number(),
-  use_rslora: z.boolean().nullish(),
-  bias: z.string().nullish(),
-  target_modules: Names,
-  exclude_modules: Names.nullish(),
-  modules_to_save: z.array(z.string()).nullish(),
-  layers_to_transform: z.union([z.int(), z.array(z.int())]).nullish(),
-  rank_pattern: z.record(z.string(), z.number()).nullish(),
-  alpha_pattern: z.record(z.string(), z.number()).nullish(),
-  init_lora_weights: z.union([z.boolean(), z.string()]).nullish(),
-});
-
-/** Fields that change what the adapter computes, or what it is added to, unless they say nothing. */
-const unsupported = [
-  'use_dora',
-  'lora_bias',
-  'use_qalora',
-  'use_bdlora',
-  'kasa_config',
-  'monteclora_config',
-  'arrow_config',
-  'alora_invocation_tokens',
-  'target_parameters',
-  'trainable_token_indices',
-  'layer_replication',
-];
-/** Other ways to begin take something out of the base's weights, which the base here still has. */
-const plainInitializations: (boolean | string)[] = [true, false, 'gaussian', 'eva', 'orthogonal'];
-
-const ranks = { min: 1, max: 64 };
+export type PeftMethod = PeftLora | PeftIa3 | PeftVirtual;
 
 export interface PeftAdapter {
   task: TaskName;
-  rank: number;
-  /** The update is scaled by alpha / rank, rank-stabilized LoRA included. */
-  alpha: number;
   /** Whether PEFT's model for this task_type passes all token types as 0 (PeftModelForQuestionAnswering.forward, 0.21). */
   dropsTokenTypes: boolean;
-  /** Whether PEFT adapts this layer, by number and name; undefined where that takes Python's regular expressions to tell. */
-  targets(layer: number, path: string): boolean | undefined;
+  method: PeftMethod;
 }
+
+type Read = (json: unknown, config: EncoderConfig, bad: Refuse) => PeftMethod;
+
+/** By peft_type. What P_TUNING's encoder makes of its tokens is saved as a prompt. */
+const methods: Record<string, Read> = {
+  LORA: readLoraConfig,
+  IA3: readIa3Config,
+  PROMPT_TUNING: readPromptConfig,
+  P_TUNING: readPromptConfig,
+  PREFIX_TUNING: readPrefixConfig,
+};
+
+const Common = z.object({
+  peft_type: z.string(),
+  task_type: z.string().nullish(),
+  modules_to_save: z.array(z.string()).nullish(),
+});
 
 /** @param what The file's path, for messages. */
 export function readPeftConfig(json: unknown, what: string, config: EncoderConfig): PeftAdapter {
   const bad = (problem: string) => new VeneerError('invalid_artifact', `${what}: ${problem}`);
-  const peftType = (json as { peft_type?: unknown } | null)?.peft_type;
-  if (typeof peftType === 'string' && peftType !== 'LORA')
-    throw bad(`peft_type ${peftType} cannot be served, only LORA`);
-  const parsed = PeftConfig.safeParse(json);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw bad(`${issue?.path.join('.') || 'document'}: ${issue?.message}`);
-  }
-  const peft = parsed.data;
-  for (const field of unsupported) {
-    const value = (json as Record<string, unknown>)[field];
-    if (!saysNothing(value)) throw bad(`${field} is set, which cannot be served: train with plain LoRA`);
-  }
-  const { r: rank, lora_alpha: alpha, bias, init_lora_weights: start } = peft;
-  if (bias && bias !== 'none')
-    throw bad(`bias is ${bias}: only none can be served, biases belong to the base`);
-  if (start !== null && start !== undefined && !plainInitializations.includes(start))
-    throw bad(
-      `init_lora_weights is ${start}, which changes the base's weights: convert it to plain LoRA (save_pretrained with path_initial_model_for_weight_conversion)`,
-    );
-  if (!Number.isInteger(rank) || rank < ranks.min || rank > ranks.max)
-    throw bad(`r is ${rank}: ranks from ${ranks.min} to ${ranks.max} can be served`);
-  if (!(alpha > 0)) throw bad(`lora_alpha is ${alpha}: it must be above 0`);
-  for (const [field, pattern, same] of [
-    ['rank_pattern', peft.rank_pattern, rank],
-    ['alpha_pattern', peft.alpha_pattern, alpha],
-  ] as const)
-    for (const [key, value] of Object.entries(pattern ?? {}))
-      if (value !== same)
-        throw bad(`${field} gives ${key} ${value}, the others have ${same}: all layers must have the same`);
+  const common = parsePeft(Common, json, bad);
+  const read = Object.hasOwn(methods, common.peft_type) && methods[common.peft_type];
+  if (!read)
+    throw bad(`peft_type ${common.peft_type} cannot be served, only ${Object.keys(methods).join(', ')}`);
+  const method = read(json, config, bad);
   return {
-    task: taskOf(peft, bad),
-    rank,
-    // Rank-stabilized LoRA scales by alpha / sqrt(rank).
-    alpha: peft.use_rslora ? alpha * Math.sqrt(rank) : alpha,
-    dropsTokenTypes: peft.task_type === taskTypes['question-answering'],
-    targets: targetsOf(peft, config, bad),
+    task: taskOf(common, bad),
+    dropsTokenTypes: common.task_type === taskTypes['question-answering'],
+    method,
   };
-}
-
-function saysNothing(value: unknown): boolean {
-  return !value || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
 /** Where the head's name tells the task, it can be told without task_type, as `write.ts` leaves it. */
 function taskOf(
-  { task_type: taskType, modules_to_save: whole }: z.infer<typeof PeftConfig>,
-  bad: (problem: string) => VeneerError,
+  { task_type: taskType, modules_to_save: whole }: z.infer<typeof Common>,
+  bad: Refuse,
 ): TaskName {
   const found = Object.entries(taskTypes).find(([, type]) => type === taskType);
   if (found) return found[0] as TaskName;
   if (!taskType && whole?.includes('qa_outputs')) return 'question-answering';
   if (!taskType && whole?.includes('classifier.out_proj')) return 'classification';
   throw bad(`task_type ${taskType ?? 'is not given'}: it must be ${Object.values(taskTypes).join(', ')}`);
-}
-
-function targetsOf(
-  peft: z.infer<typeof PeftConfig>,
-  { family, layers }: EncoderConfig,
-  bad: (problem: string) => VeneerError,
-): PeftAdapter['targets'] {
-  const chosen = peft.layers_to_transform ?? undefined;
-  const chosenLayers = chosen === undefined ? undefined : [chosen].flat();
-  const beyond = chosenLayers?.find(layer => layer < 0 || layer >= layers);
-  if (beyond !== undefined)
-    throw bad(`layers_to_transform has ${beyond}, the base has layers 0 to ${layers - 1}`);
-  const included = matcher(peft.target_modules);
-  const excluded = matcher(peft.exclude_modules ?? []);
-  const first = peftLayers(family, 0);
-  if (Array.isArray(peft.target_modules))
-    for (const target of peft.target_modules) {
-      const only = matcher([target]);
-      const known = Array.from({ length: layers }, (_, layer) =>
-        peftLayers(family, layer).some(({ path }) => only(path)),
-      ).some(Boolean);
-      if (!known)
-        throw bad(
-          `target_modules has ${target}, which cannot be served: only ${first.map(({ path }) => path.slice(path.indexOf('.') + 1)).join(', ')} and their likes in other layers`,
-        );
-    }
-  return (layer, path) => {
-    if (chosenLayers && !chosenLayers.includes(layer)) return false;
-    const [inside, outside] = [included(path), excluded(path)];
-    if (inside === false || outside === true) return false;
-    return inside === undefined || outside === undefined ? undefined : true;
-  };
-}
-
-/** As PEFT matches names. Undefined where the pattern is not one of JavaScript's, too. */
-function matcher(names: Names): (path: string) => boolean | undefined {
-  if (Array.isArray(names)) return path => names.some(name => path === name || path.endsWith(`.${name}`));
-  if (names === 'all-linear') return () => true;
-  try {
-    const pattern = new RegExp(`^(?:${names})$`);
-    return path => pattern.test(path);
-  } catch {
-    return () => undefined;
-  }
 }

@@ -18,7 +18,7 @@ import { windowOptions } from '../window-options.ts';
 import { peftFiles, readPeftConfig } from './config.ts';
 import { type ModelConfig, peftLabels, readModelConfig } from './model-config.ts';
 import { headModules, importedHead } from './task-models.ts';
-import { openPeftTensors, takeHead, takeLora } from './tensors.ts';
+import { openPeftTensors, takeHead, takeMethod } from './tensors.ts';
 
 /** What PEFT's files do not say. */
 export interface PeftReadOptions {
@@ -77,8 +77,8 @@ export async function readPeftDirectory(
     );
 
   const source = openPeftTensors(file, paths.tensors);
-  const lora = takeLora(source, peft, config);
-  if (lora.modules.length === 0)
+  const { tensors, settings } = takeMethod(source, peft.method, config);
+  if (settings.lora?.targetModules.length === 0)
     throw new VeneerError('invalid_artifact', `${paths.config}: target_modules names no layer of the base`);
   const dense = head.kind === 'pooled' && head.dense;
   const { tensors: headTensors, labels: count } = await takeHead(
@@ -88,7 +88,7 @@ export async function readPeftDirectory(
   );
   source.close();
 
-  const bytes = writeAdapter(new Map([...lora.tensors, ...headTensors]), options.quantization);
+  const bytes = writeAdapter(new Map([...tensors, ...headTensors]), options.quantization);
   const manifest: AdapterManifest = {
     formatVersion: 1,
     task: peft.task,
@@ -100,10 +100,10 @@ export async function readPeftDirectory(
     base: { name: base.name, digest: base.digest, tokenizer: base.tokenizer.source.sha256 },
     ...windowOptions(
       task,
-      { maxLength: options.maxLength, stride: options.stride, before: model.veneer },
+      { maxLength: options.maxLength, stride: options.stride, before: model.veneer, virtual: settings },
       base,
     ),
-    lora: { rank: peft.rank, alpha: peft.alpha, targetModules: lora.modules },
+    ...settings,
     head,
     ...(model.veneer?.threshold === undefined ? {} : { threshold: model.veneer.threshold }),
     unanswerable:

@@ -1,12 +1,29 @@
 /** PEFT's adapter_model.safetensors as the float tensors of an adapter, under our names, with every layer filled. */
 import type { FloatTensor } from '../../functions/artifacts/adapter.ts';
-import { type EncoderConfig, type TargetModule, targetModules } from '../../functions/artifacts/manifests.ts';
-import { headNames, loraNames, loraNamesOf, moduleWidths } from '../../functions/artifacts/modules.ts';
+import {
+  type AdapterManifest,
+  type EncoderConfig,
+  ia3Modules,
+  type TargetModule,
+  targetModules,
+} from '../../functions/artifacts/manifests.ts';
+import {
+  headNames,
+  ia3Name,
+  ia3Shape,
+  loraNames,
+  loraNamesOf,
+  moduleWidths,
+  virtualName,
+} from '../../functions/artifacts/modules.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { float32, readSafetensors, type Tensor } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
-import type { PeftAdapter } from './config.ts';
+import type { PeftMethod } from './config.ts';
+import type { PeftIa3 } from './ia3-config.ts';
 import { type PeftLayer, peftLayers } from './layers.ts';
+import type { PeftLora } from './lora-config.ts';
+import type { PeftVirtual } from './virtual-config.ts';
 
 /** Tensors that wait to be taken, by name, each once. */
 export interface PeftTensors {
@@ -19,9 +36,15 @@ export interface PeftTensors {
   close(): void;
 }
 
-/** Names that older versions of PEFT and in-memory states have: the adapter's own name, and the wrapper of whole modules. */
+/**
+ * Names that older versions of PEFT and in-memory states have: the adapter's own name, and the wrapper of whole modules. And
+ * names of heads beside prompts and prefixes, which lack a `model`.
+ */
 const plainName = (name: string) =>
-  name.replace(/\.modules_to_save(?:\.default)?\./, '.').replace(/\.default\.(weight|bias)$/, '.$1');
+  name
+    .replace(/\.modules_to_save(?:\.default)?\./, '.')
+    .replace(/\.default\.(weight|bias)$/, '.$1')
+    .replace(/^base_model\.(?!model\.)/, 'base_model.model.');
 
 export function openPeftTensors(file: Uint8Array, what: string): PeftTensors {
   const bad = (problem: string) => new VeneerError('invalid_artifact', `${what}: ${problem}`);
@@ -57,9 +80,49 @@ export function openPeftTensors(file: Uint8Array, what: string): PeftTensors {
       const [unknown] = tensors.keys();
       if (unknown !== undefined)
         throw bad(
-          `tensor ${writtenAs.get(unknown)} belongs to nothing that can be served: LoRA on the base's linear layers, and the head`,
+          `tensor ${writtenAs.get(unknown)} belongs to nothing that can be served: the adapter's own on the base's linear layers, and the head`,
         );
     },
+  };
+}
+
+/** The tensors of the encoder's part, and what the manifest says of it. */
+export interface TakenMethod {
+  tensors: Map<string, FloatTensor>;
+  settings: Pick<AdapterManifest, 'lora' | 'ia3' | 'prompt' | 'prefix'>;
+}
+
+/** @throws VeneerError naming a tensor that is missing or misshapen. */
+export function takeMethod(source: PeftTensors, method: PeftMethod, config: EncoderConfig): TakenMethod {
+  if (method.name === 'ia3') return takeIa3(source, method, config);
+  if (method.name !== 'lora') return takeVirtual(source, method, config);
+  const { tensors, modules } = takeLora(source, method, config);
+  return { tensors, settings: { lora: { rank: method.rank, alpha: method.alpha, targetModules: modules } } };
+}
+
+/** Layers that PEFT leaves alone get ones, which change nothing. */
+function takeIa3(source: PeftTensors, { layers }: PeftIa3, config: EncoderConfig): TakenMethod {
+  const modules = ia3Modules.filter(module => layers.some(layer => layer.includes(module)));
+  const tensors = new Map<string, FloatTensor>();
+  layers.forEach((adapted, layer) => {
+    for (const module of modules) {
+      const [name, shape] = [ia3Name(config.family, layer, module), ia3Shape(config, module)];
+      const ones = () => ({ shape, data: new Float32Array(shape[0] * shape[1]).fill(1) });
+      tensors.set(name, adapted.includes(module) ? source.take(name, shape) : ones());
+    }
+  });
+  return { tensors, settings: { ia3: { targetModules: modules } } };
+}
+
+/** PEFT keeps a prefix as a row a token; here each of its keys and values is one, in the same order. */
+function takeVirtual(source: PeftTensors, { name, tokens }: PeftVirtual, config: EncoderConfig): TakenMethod {
+  const { hiddenSize: h, embeddingSize = h, layers } = config;
+  const rows = name === 'prompt' ? 1 : layers * 2;
+  const width = name === 'prompt' ? embeddingSize : h;
+  const { data } = source.take(virtualName, [tokens, rows * width]);
+  return {
+    tensors: new Map([[virtualName, { shape: [tokens * rows, width], data }]]),
+    settings: { [name]: { tokens } },
   };
 }
 
@@ -67,9 +130,9 @@ export function openPeftTensors(file: Uint8Array, what: string): PeftTensors {
  * The LoRA pairs, and the modules that have one in some layer. A layer that PEFT leaves alone gets zeros, which change
  * nothing. Modules that the task model has fused share its A, and have their rows of its B.
  */
-export function takeLora(
+function takeLora(
   source: PeftTensors,
-  { rank, targets }: PeftAdapter,
+  { rank, targets }: PeftLora,
   config: EncoderConfig,
 ): { tensors: Map<string, FloatTensor>; modules: TargetModule[] } {
   const isAdapted = (layer: number, { path }: PeftLayer) => {
