@@ -49,7 +49,12 @@ export function startTrace(request: {
   const own = trace.setSpan(caller, span);
   const recording = span.isRecording();
   return {
-    within: recording ? (stage, work) => inSpan(tracer.startSpan(stage, {}, own), work) : undefined,
+    within: recording
+      ? {
+          async: (stage, work) => inSpan(tracer.startSpan(stage, {}, own), work),
+          sync: (stage, work) => inSpanAtOnce(tracer.startSpan(stage, {}, own), work),
+        }
+      : undefined,
     traceId: recording ? span.spanContext().traceId : undefined,
     run: work => context.with(own, work),
     end(status, attributes) {
@@ -62,6 +67,16 @@ export function startTrace(request: {
   async function inSpan<T>(stage: Span, work: () => Promise<T>): Promise<T> {
     try {
       return await context.with(trace.setSpan(own, stage), work);
+    } catch (error) {
+      stage.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      stage.end();
+    }
+  }
+  function inSpanAtOnce<T>(stage: Span, work: () => T): T {
+    try {
+      return context.with(trace.setSpan(own, stage), work);
     } catch (error) {
       stage.setStatus({ code: SpanStatusCode.ERROR });
       throw error;

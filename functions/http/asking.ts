@@ -35,8 +35,8 @@ export async function ask<Answered extends { usage: Usage }>(
   // All inputs of a request are answered by one version.
   const requestKey = c.req.header(requestKeyHeader) ?? c.get('requestId');
   const [base, adapter] = await Promise.all([
-    timed('base', () => services.base()),
-    timed('adapter', () => services.adapters.get(tenant, reference, requestKey)),
+    timed.async('base', () => services.base()),
+    timed.async('adapter', () => services.adapters.get(tenant, reference, requestKey)),
   ]);
   // At once, so that a problem of the question has it too.
   setField(c, 'x-adapter-digest', adapter.digest);

@@ -36,8 +36,9 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
     const identity = c.get('identity');
     const { buckets, policy } = limitedOf(identity);
     const show = (standings: readonly Standing[]) => setField(c, 'ratelimit', shown(buckets, standings));
-    await atOnce(running, { id: identity.id, max: limits.maxConcurrent }, async () => {
-      if (buckets.length === 0) return next();
+    const leave = enter(running, { id: identity.id, max: limits.maxConcurrent });
+    try {
+      if (buckets.length === 0) return await next();
       setField(c, 'ratelimit-policy', policy);
       const standings: Standing[] = [];
       for (const bucket of buckets) {
@@ -54,9 +55,9 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
       const at = buckets.findIndex(({ unit }) => unit === 'tokens');
       if (at < 0) {
         show(standings);
-        return next();
+        return await next();
       }
-      // A field is dear to set, most of all once the answer is made: of a prediction it is set when it is charged.
+      // A prediction takes its fields with it: it is told when it is charged.
       let charged = false;
       c.set('chargeTokens', async tokens => {
         charged = true;
@@ -65,15 +66,17 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
       });
       await next();
       if (!charged) show(standings);
-    });
+    } finally {
+      leave();
+    }
   });
 }
 
-async function atOnce(
+/** Returns what is to be called when the request has ended. */
+function enter(
   running: Map<string, { requests: number }>,
   { id, max }: { id: string; max: number },
-  work: () => Promise<void>,
-): Promise<void> {
+): () => void {
   const mine = running.get(id) ?? { requests: 0 };
   if (mine.requests >= max)
     throw new VeneerError(
@@ -83,11 +86,9 @@ async function atOnce(
     );
   mine.requests++;
   running.set(id, mine);
-  try {
-    await work();
-  } finally {
+  return () => {
     if (--mine.requests === 0) running.delete(id);
-  }
+  };
 }
 
 function bucketsOf({ id, tenant, rate }: Identity, everyones: Rate): Bucket[] {

@@ -15,6 +15,7 @@ export function observed({ metrics, logRequests = false }: Pick<Services, 'metri
     const started = performance.now();
     const { method } = c.req;
     const route = routeOf(c);
+    c.set('route', route);
     const trace = startTrace({ method, route, headers: c.req.raw.headers });
     c.set('stopwatch', startStopwatch({ within: trace.within, onStage: metrics?.stage }));
     metrics?.arrived();
