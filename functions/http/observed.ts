@@ -32,7 +32,7 @@ export function observed({ metrics, logRequests = false }: Pick<Services, 'metri
       };
       metrics?.answered(answered);
       logRequest(answered, logRequests);
-      trace.end(answered.status, {
+      trace.end(answered.status, () => ({
         'veneer.request_id': answered.requestId,
         'veneer.tenant': answered.tenant,
         'veneer.task': answered.task,
@@ -40,7 +40,7 @@ export function observed({ metrics, logRequests = false }: Pick<Services, 'metri
         'veneer.tokens': answered.tokens,
         'veneer.windows': answered.windows,
         'error.type': answered.code,
-      });
+      }));
     }
   });
 }
