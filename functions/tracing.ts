@@ -6,7 +6,7 @@
 import {
   type Attributes,
   context,
-  isSpanContextValid,
+  INVALID_TRACEID,
   propagation,
   type Span,
   SpanKind,
@@ -56,7 +56,7 @@ export function startTrace(request: {
     { kind: SpanKind.SERVER, attributes: { 'http.request.method': method, 'http.route': route } },
     caller,
   );
-  if (!isSpanContextValid(span.spanContext())) return untraced;
+  if (span.spanContext().traceId === INVALID_TRACEID) return untraced;
   const own = trace.setSpan(caller, span);
   const recording = span.isRecording();
   return {

@@ -12,6 +12,7 @@ import type { Store } from '../store/store.ts';
 import type { RequestEnv } from './context.ts';
 import { hasScope, type Identity } from './identity.ts';
 import type { JwtVerifier } from './jwt.ts';
+import { requestField } from './request-field.ts';
 
 /** How long a revoked key may still work. By the monotonic clock: setting the machine's clock must not make it longer. */
 const believedMs = 30_000;
@@ -98,7 +99,7 @@ export function requireScope(keyring: Keyring, scope: Scope | ((method: string, 
     if (!hasScope(identity, needed))
       throw new VeneerError('forbidden', `this key lacks the scope ${needed}: use one that has it`);
     c.set('identity', identity);
-    c.set('tenant', actingFor(identity, c.req.header(tenantHeader)));
+    c.set('tenant', actingFor(identity, requestField(c, tenantHeader)));
     await next();
   });
 }

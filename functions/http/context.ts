@@ -1,5 +1,5 @@
 /** What the middleware leaves in a request's context. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Stopwatch } from '../timed.ts';
 import type { AnsweredRequest } from './answered.ts';
 import type { Fields } from './fields.ts';
@@ -7,7 +7,7 @@ import type { Identity } from './identity.ts';
 
 export interface RequestEnv {
   /** Of a Node server; elsewhere there is something else, or nothing. */
-  Bindings: { outgoing?: ServerResponse } | undefined;
+  Bindings: { incoming?: IncomingMessage; outgoing?: ServerResponse } | undefined;
   Variables: {
     requestId: string;
     /** Header fields of the answer, as far as they are known, and whether the answer has them already. */

@@ -14,6 +14,8 @@ import type { Services } from './services.ts';
 /** The limits of one identity, worked out once for as long as it is believed. */
 interface Limited {
   buckets: readonly Bucket[];
+  /** Which of them is charged for tokens; -1 where none is. */
+  tokensAt: number;
   /** The RateLimit-Policy field. */
   policy: string;
 }
@@ -27,14 +29,15 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
     if (before) return before;
     const buckets = bucketsOf(identity, limits.rate);
     const policy = buckets.map(({ unit, perMinute }) => `"${unit}";q=${perMinute};w=60`).join(', ');
-    const limited = { buckets, policy };
+    const tokensAt = buckets.findIndex(({ unit }) => unit === 'tokens');
+    const limited = { buckets, tokensAt, policy };
     known.set(identity, limited);
     return limited;
   };
 
   return createMiddleware<RequestEnv>(async (c, next) => {
     const identity = c.get('identity');
-    const { buckets, policy } = limitedOf(identity);
+    const { buckets, tokensAt, policy } = limitedOf(identity);
     const show = (standings: readonly Standing[]) => setField(c, 'ratelimit', shown(buckets, standings));
     const leave = enter(running, { id: identity.id, max: limits.maxConcurrent });
     try {
@@ -52,8 +55,7 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
           { retryAfterSeconds: standing.retryAfterSeconds },
         );
       }
-      const at = buckets.findIndex(({ unit }) => unit === 'tokens');
-      if (at < 0) {
+      if (tokensAt < 0) {
         show(standings);
         return await next();
       }
@@ -61,7 +63,7 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
       let charged = false;
       c.set('chargeTokens', async tokens => {
         charged = true;
-        standings[at] = await limiter.charge(buckets[at]!, tokens);
+        standings[tokensAt] = await limiter.charge(buckets[tokensAt]!, tokens);
         show(standings);
       });
       await next();
