@@ -1,11 +1,14 @@
 /**
  * The only file that knows prom-client: what Prometheus reads of a process, told to it by plain calls. No label is taken
  * from what a client sends: routes are patterns, and tenants are names of keys, told apart only where that is asked for.
+ * What happens at each request is counted in numbers of our own, and shown to prom-client when it is read.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, type Histogram, Registry } from 'prom-client';
 import type { AdapterStats } from './adapters.ts';
+import { type Distribution, type Labels, openDistribution } from './distribution.ts';
 import type { EngineObserver } from './engine/observer.ts';
 import type { AnsweredRequest } from './http/answered.ts';
+import { openRequestCounts } from './request-counts.ts';
 import type { ShadowCounts } from './shadow.ts';
 import { type Stage, stages } from './timed.ts';
 
@@ -23,14 +26,9 @@ export interface Metrics {
 }
 
 export interface MetricsOptions {
-  /** Whether requests and tokens are counted by tenant: at most `maxTenants` of them, the others together. */
+  /** Whether requests and tokens are counted by tenant: at most 1,000 of them, the others together. */
   byTenant: boolean;
 }
-
-export const maxTenants = 1_000;
-/** No tenant's name: those have no underscore. */
-const otherTenants = '_other';
-const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** From 1 ms to 10 s. */
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -41,37 +39,68 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const tenantLabel = byTenant ? (['tenant'] as const) : [];
+  const tenantLabel = byTenant ? ['tenant'] : [];
 
   const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Counter<Label>({ name: `veneer_${name}`, help, labelNames, registers });
-  const histogram = <Label extends string>(
+  /** A histogram that prom-client reads and does not keep: its own looks up labels by name at each value. */
+  const shownHistogram = (
     name: string,
-    { help, buckets, labelNames = [] }: { help: string; buckets: number[]; labelNames?: readonly Label[] },
-  ) => new Histogram<Label>({ name: `veneer_${name}`, help, buckets, labelNames, registers });
+    help: string,
+    distributions: () => Iterable<{ labels: Labels; distribution: Distribution }>,
+  ) => {
+    const family = { name: `veneer_${name}`, help, type: 'histogram' };
+    const values = () =>
+      Array.from(distributions(), ({ labels, distribution }) => distribution.samples(family.name, labels));
+    const metric = { ...family, get: async () => ({ ...family, values: values().flat() }) };
+    registry.registerMetric(metric as unknown as Histogram);
+  };
+  const histogram = (name: string, { help, buckets }: { help: string; buckets: readonly number[] }) => {
+    const distribution = openDistribution(buckets);
+    shownHistogram(name, help, () => [{ labels: {}, distribution }]);
+    return distribution;
+  };
   const gauge = (name: string, help: string) => new Gauge({ name: `veneer_${name}`, help, registers });
 
-  const ofRequest = ['method', 'route', 'status', 'task'] as const;
-  const requests = counter('http_requests_total', 'Requests answered.', [...ofRequest, ...tenantLabel]);
-  const duration = histogram('http_request_duration_seconds', {
-    help: 'From the arrival of a request to its answer.',
-    buckets: seconds,
-    labelNames: ofRequest,
+  const counts = openRequestCounts({ bounds: seconds, byTenant });
+  /** A counter that is kept elsewhere. */
+  const shownCounter = (
+    name: string,
+    help: string,
+    { labelNames, values }: { labelNames: string[]; values: () => { labels: Labels; value: number }[] },
+  ) =>
+    new Counter({
+      ...{ name: `veneer_${name}`, help, labelNames: [...labelNames, ...tenantLabel], registers },
+      collect() {
+        this.reset();
+        for (const { labels, value } of values()) this.inc(labels, value);
+      },
+    });
+  shownCounter('http_requests_total', 'Requests answered.', {
+    labelNames: ['method', 'route', 'status', 'task'],
+    values: () => Array.from(counts.answered(), ({ labels, requests: value }) => ({ labels, value })),
   });
+  shownHistogram(
+    'http_request_duration_seconds',
+    'From the arrival of a request to its answer.',
+    counts.durations,
+  );
   const inFlight = gauge('http_requests_in_flight', 'Requests that have no answer yet.');
   const problems = counter('http_problems_total', 'Answers that were a problem, by its code.', ['code']);
-  const tokens = counter('tokens_total', 'Tokens computed, special tokens counted, padding not.', [
-    'task',
-    ...tenantLabel,
-  ]);
-  const windows = counter('windows_total', 'Windows computed.', ['task', ...tenantLabel]);
-  const stage = histogram('stage_duration_seconds', {
-    help: 'Time of each stage of a prediction.',
-    buckets: [0.0001, 0.00025, 0.0005, ...seconds],
-    labelNames: ['stage'],
+  shownCounter('tokens_total', 'Tokens computed, special tokens counted, padding not.', {
+    labelNames: ['task'],
+    values: () => Array.from(counts.computed(), ({ labels, tokens: value }) => ({ labels, value })),
   });
-  // Bound once: a label's value is looked up anew at each call otherwise.
-  const byStage = Object.fromEntries(stages.map(name => [name, stage.labels(name)]));
+  shownCounter('windows_total', 'Windows computed.', {
+    labelNames: ['task'],
+    values: () => Array.from(counts.computed(), ({ labels, windows: value }) => ({ labels, value })),
+  });
+  const byStage = new Map(
+    stages.map(stage => [stage, openDistribution([0.0001, 0.00025, 0.0005, ...seconds])]),
+  );
+  shownHistogram('stage_duration_seconds', 'Time of each stage of a prediction.', () =>
+    Array.from(byStage, ([stage, distribution]) => ({ labels: { stage }, distribution })),
+  );
 
   const batchRows = histogram('engine_batch_rows', { help: 'Rows of a batch.', buckets: rows });
   const padding = histogram('engine_padding_ratio', {
@@ -89,28 +118,20 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
     buckets: seconds,
   });
 
-  const seen = new Set<string>();
-  const tenantOf = (tenant: string | undefined) => {
-    if (!byTenant) return {};
-    if (tenant === undefined) return { tenant: '' };
-    if (seen.size < maxTenants) seen.add(tenant);
-    return { tenant: seen.has(tenant) ? tenant : otherTenants };
-  };
-
   return {
     engine: {
       waiting: count => queueRows.set(count),
       batch(report) {
-        batchRows.observe(report.rows);
-        padding.observe(1 - report.tokens / report.paddedTokens);
+        batchRows.add(report.rows);
+        padding.add(1 - report.tokens / report.paddedTokens);
         batchTokens.inc(report.tokens);
         paddingTokens.inc(report.paddedTokens - report.tokens);
-        ran.observe(report.runMs / 1000);
-        for (const ms of report.waitedMs) waited.observe(ms / 1000);
+        ran.add(report.runMs / 1000);
+        for (const ms of report.waitedMs) waited.add(ms / 1000);
       },
       restarted: () => restarts.inc(),
     },
-    adapterLoaded: ms => loadSeconds.observe(ms / 1000),
+    adapterLoaded: ms => loadSeconds.add(ms / 1000),
     readAdapters(stats) {
       const state = (name: string, help: string, value: (stats: AdapterStats) => number) =>
         new Gauge({
@@ -149,17 +170,12 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
       count('dropped', 'Requests left out, since too many waited.', 'dropped');
       count('score_difference', 'Score differences of what was compared, added up.', 'scoreDifferenceTotal');
     },
-    stage: (name, ms) => byStage[name]!.observe(ms / 1000),
+    stage: (name, ms) => byStage.get(name)!.add(ms / 1000),
     arrived: () => inFlight.inc(),
-    answered({ method, route = 'unmatched', status, task = '', ms, tenant, code, ...usage }) {
+    answered(request) {
       inFlight.dec();
-      const labels = { method: methods.has(method) ? method : 'other', route, status: String(status), task };
-      const own = tenantOf(tenant);
-      requests.inc({ ...labels, ...own });
-      duration.observe(labels, ms / 1000);
-      if (code !== undefined) problems.inc({ code });
-      if (usage.tokens !== undefined) tokens.inc({ task, ...own }, usage.tokens);
-      if (usage.windows !== undefined) windows.inc({ task, ...own }, usage.windows);
+      counts.add(request);
+      if (request.code !== undefined) problems.inc({ code: request.code });
     },
     exposition: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };

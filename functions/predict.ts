@@ -70,7 +70,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
       return { refusal: refused(error) };
     }
   };
-  const encoded = await timed('tokenize', async () => inputs.map(encode));
+  const encoded = timed.sync('tokenize', () => inputs.map(encode));
   const windowsOf = (each: (typeof encoded)[number]) => ('form' in each ? each.form.windows : []);
   const rows = encoded.flatMap(each => windowsOf(each).map(window => ({ window, adapter })));
   const logits = await runTimed(engine, rows, { run, timed });
@@ -79,7 +79,7 @@ export async function predict<Input, Output, Form extends Encoded, Options>({
       'invalid_artifact',
       'the adapter gives logits that are not numbers: train it again',
     );
-  const outputs = await timed('decode', async () => {
+  const outputs = timed.sync('decode', () => {
     let next = 0;
     return encoded.map(each => {
       if (!('form' in each)) return each.refusal;
@@ -104,11 +104,11 @@ async function runTimed(
   rows: readonly Row[],
   { run, timed }: { run: RunOptions | undefined; timed: Timed },
 ): Promise<Float32Array[]> {
-  let begin = () => {};
-  const began = new Promise<void>(resolve => {
-    begin = resolve;
+  let logits!: Promise<Float32Array[]>;
+  const began = new Promise<void>((resolve, reject) => {
+    logits = engine.run(rows, { ...run, began: resolve });
+    logits.then(() => resolve(), reject);
   });
-  const logits = engine.run(rows, { ...run, began: begin });
-  await timed('queue', () => Promise.race([began, logits]));
-  return timed('run', () => logits);
+  await timed.async('queue', () => began);
+  return timed.async('run', () => logits);
 }

@@ -7,9 +7,15 @@ export const stages = ['authenticate', 'base', 'adapter', 'tokenize', 'queue', '
 export type Stage = (typeof stages)[number];
 
 /** Runs a stage and returns its result. */
-export type Timed = <T>(stage: Stage, work: () => Promise<T>) => Promise<T>;
+export interface Timed {
+  async<T>(stage: Stage, work: () => Promise<T>): Promise<T>;
+  sync<T>(stage: Stage, work: () => T): T;
+}
 
-export const untimed: Timed = (_stage, work) => work();
+export const untimed: Timed = {
+  async: (_stage, work) => work(),
+  sync: (_stage, work) => work(),
+};
 
 export interface Stopwatch {
   timed: Timed;
@@ -25,18 +31,31 @@ export interface StopwatchOptions {
 }
 
 export function startStopwatch({ within = untimed, onStage }: StopwatchOptions = {}): Stopwatch {
-  const taken = new Map<Stage, number>();
+  const taken: { stage: Stage; ms: number }[] = [];
+  const took = (stage: Stage, started: number) => {
+    const ms = performance.now() - started;
+    taken.push({ stage, ms });
+    onStage?.(stage, ms);
+  };
   return {
-    async timed(stage, work) {
-      const started = performance.now();
-      try {
-        return await within(stage, work);
-      } finally {
-        const ms = performance.now() - started;
-        taken.set(stage, (taken.get(stage) ?? 0) + ms);
-        onStage?.(stage, ms);
-      }
+    timed: {
+      async async(stage, work) {
+        const started = performance.now();
+        try {
+          return await within.async(stage, work);
+        } finally {
+          took(stage, started);
+        }
+      },
+      sync(stage, work) {
+        const started = performance.now();
+        try {
+          return within.sync(stage, work);
+        } finally {
+          took(stage, started);
+        }
+      },
     },
-    header: () => Array.from(taken, ([stage, ms]) => `${stage};dur=${ms.toFixed(1)}`).join(', '),
+    header: () => taken.map(({ stage, ms }) => `${stage};dur=${ms.toFixed(1)}`).join(', '),
   };
 }

@@ -6,6 +6,7 @@
 import {
   type Attributes,
   context,
+  INVALID_TRACEID,
   propagation,
   type Span,
   SpanKind,
@@ -21,7 +22,8 @@ export interface RequestTrace {
   traceId: string | undefined;
   /** Runs what answers the request, so that spans of other libraries stand below its own. */
   run<T>(work: () => Promise<T>): Promise<T>;
-  end(status: number, attributes: Attributes): void;
+  /** @param attributes Asked for where somebody records. */
+  end(status: number, attributes: () => Attributes): void;
 }
 
 // Asks for the SDK at each span, so that one that is registered later is used as well.
@@ -30,6 +32,14 @@ const tracer = trace.getTracer('veneer');
 const readHeaders = {
   get: (headers: Headers, name: string) => headers.get(name) ?? undefined,
   keys: (headers: Headers) => [...headers.keys()],
+};
+
+/** Where there is no SDK and no caller with one. */
+const untraced: RequestTrace = {
+  within: undefined,
+  traceId: undefined,
+  run: work => work(),
+  end() {},
 };
 
 /** The headers may name the caller's own span, in whatever way the SDK was told to read (as a rule `traceparent`). */
@@ -46,15 +56,23 @@ export function startTrace(request: {
     { kind: SpanKind.SERVER, attributes: { 'http.request.method': method, 'http.route': route } },
     caller,
   );
+  if (span.spanContext().traceId === INVALID_TRACEID) return untraced;
   const own = trace.setSpan(caller, span);
   const recording = span.isRecording();
   return {
-    within: recording ? (stage, work) => inSpan(tracer.startSpan(stage, {}, own), work) : undefined,
+    within: recording
+      ? {
+          async: (stage, work) => inSpan(tracer.startSpan(stage, {}, own), work),
+          sync: (stage, work) => inSpanAtOnce(tracer.startSpan(stage, {}, own), work),
+        }
+      : undefined,
     traceId: recording ? span.spanContext().traceId : undefined,
     run: work => context.with(own, work),
     end(status, attributes) {
-      span.setAttributes({ 'http.response.status_code': status, ...attributes });
-      if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+      if (recording) {
+        span.setAttributes({ 'http.response.status_code': status, ...attributes() });
+        if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+      }
       span.end();
     },
   };
@@ -62,6 +80,16 @@ export function startTrace(request: {
   async function inSpan<T>(stage: Span, work: () => Promise<T>): Promise<T> {
     try {
       return await context.with(trace.setSpan(own, stage), work);
+    } catch (error) {
+      stage.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      stage.end();
+    }
+  }
+  function inSpanAtOnce<T>(stage: Span, work: () => T): T {
+    try {
+      return context.with(trace.setSpan(own, stage), work);
     } catch (error) {
       stage.setStatus({ code: SpanStatusCode.ERROR });
       throw error;

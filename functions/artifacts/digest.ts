@@ -1,8 +1,11 @@
 /** SHA-256 digests, always as 64 lower-case hexadecimal digits, and JSON with one byte form. */
-import { createHash } from 'node:crypto';
+import * as crypto from 'node:crypto';
+
+/** At once, in a quarter of the time of a Hash object. Node before 20.12 lacks it. */
+const hash: typeof crypto.hash | undefined = crypto.hash;
 
 export function sha256(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash ? hash('sha256', bytes) : crypto.createHash('sha256').update(bytes).digest('hex');
 }
 
 /** JSON with object keys sorted, so that equal values have equal bytes. Ends with a newline. */

@@ -12,13 +12,21 @@ export interface Row {
   adapter: ResidentAdapter;
 }
 
+/** What is needed of an AbortSignal. Real ones fit, and so does what is lighter to make for each request. */
+export interface Stop {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface RunOptions {
   /** Whose turn it is when many wait: rows of one key share one turn. */
   tenant?: string | undefined;
   /** Left out: interactive. */
   priority?: Priority | undefined;
   /** Rows that have not begun to run are dropped when this aborts, and the promise rejects with its reason. */
-  signal?: AbortSignal | undefined;
+  signal?: Stop | undefined;
   /** Called once, when the first of the rows begins to run. */
   began?: (() => void) | undefined;
 }

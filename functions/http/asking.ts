@@ -8,6 +8,7 @@ import type { Usage } from '../predict.ts';
 import { type Timed, untimed } from '../timed.ts';
 import type { RequestEnv } from './context.ts';
 import { setField } from './fields.ts';
+import { requestField } from './request-field.ts';
 import { requestKeyHeader } from './responses.ts';
 import { withRunOptions } from './run-options.ts';
 import type { Services } from './services.ts';
@@ -33,10 +34,10 @@ export async function ask<Answered extends { usage: Usage }>(
   const { timed, header } = c.get('stopwatch');
   const tenant = c.get('tenant');
   // All inputs of a request are answered by one version.
-  const requestKey = c.req.header(requestKeyHeader) ?? c.get('requestId');
+  const requestKey = requestField(c, requestKeyHeader) ?? c.get('requestId');
   const [base, adapter] = await Promise.all([
-    timed('base', () => services.base()),
-    timed('adapter', () => services.adapters.get(tenant, reference, requestKey)),
+    timed.async('base', () => services.base()),
+    timed.async('adapter', () => services.adapters.get(tenant, reference, requestKey)),
   ]);
   // At once, so that a problem of the question has it too.
   setField(c, 'x-adapter-digest', adapter.digest);

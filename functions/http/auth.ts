@@ -12,6 +12,7 @@ import type { Store } from '../store/store.ts';
 import type { RequestEnv } from './context.ts';
 import { hasScope, type Identity } from './identity.ts';
 import type { JwtVerifier } from './jwt.ts';
+import { requestField } from './request-field.ts';
 
 /** How long a revoked key may still work. By the monotonic clock: setting the machine's clock must not make it longer. */
 const believedMs = 30_000;
@@ -65,12 +66,12 @@ export function openKeyring({ store, now, uptimeMs, jwt }: KeyringOptions): Keyr
   };
 
   return {
-    async find(credential) {
-      if (credential.length > maxCredentialLength) return undefined;
+    find(credential) {
+      if (credential.length > maxCredentialLength) return Promise.resolve(undefined);
       const id = sha256(credential);
       const known = good.get(id);
       if (known && uptimeMs() < known.untilMs && now().getTime() < known.identity.expiresAtMs)
-        return known.identity;
+        return Promise.resolve(known.identity);
       good.delete(id);
       let answer = asking.get(id);
       if (!answer) {
@@ -88,7 +89,9 @@ export function requireScope(keyring: Keyring, scope: Scope | ((method: string, 
     const credential = bearer.exec(c.req.header('authorization') ?? '')?.[1];
     const { timed } = c.get('stopwatch');
     const identity =
-      credential === undefined ? undefined : await timed('authenticate', () => keyring.find(credential));
+      credential === undefined
+        ? undefined
+        : await timed.async('authenticate', () => keyring.find(credential));
     // One message for none, an unknown, an expired and a revoked one.
     if (!identity)
       throw new VeneerError('unauthenticated', 'send a valid key as Authorization: Bearer vn_TENANT_SECRET');
@@ -96,7 +99,7 @@ export function requireScope(keyring: Keyring, scope: Scope | ((method: string, 
     if (!hasScope(identity, needed))
       throw new VeneerError('forbidden', `this key lacks the scope ${needed}: use one that has it`);
     c.set('identity', identity);
-    c.set('tenant', actingFor(identity, c.req.header(tenantHeader)));
+    c.set('tenant', actingFor(identity, requestField(c, tenantHeader)));
     await next();
   });
 }

@@ -6,11 +6,13 @@ import { isUtf8 } from 'node:buffer';
 import type { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { VeneerError } from '../error.ts';
+import type { RequestEnv } from './context.ts';
 import { parsed } from './issues.ts';
+import { requestField } from './request-field.ts';
 
 /** @throws VeneerError `invalid_json`, `payload_too_large`, or InvalidFields. */
 export async function readJson<Schema extends z.ZodType>(
-  c: Context,
+  c: Context<RequestEnv>,
   schema: Schema,
   maxBytes: number,
 ): Promise<z.output<Schema>> {
@@ -25,13 +27,12 @@ export async function readJson<Schema extends z.ZodType>(
   return parsed(schema, value);
 }
 
-async function readBody({ req }: Context, maxBytes: number): Promise<Buffer> {
-  const { raw } = req;
-  const length = req.header('content-length');
+async function readBody(c: Context<RequestEnv>, maxBytes: number): Promise<Buffer> {
+  const { raw } = c.req;
+  const length = requestField(c, 'content-length');
   if (Number(length) > maxBytes) throw tooLarge(maxBytes);
-  if (length === undefined || req.header('transfer-encoding') !== undefined)
-    return readUpTo(raw.body, maxBytes);
-  // As most come: read whole, without a stream, in a third of the time.
+  if (length === undefined) return readUpTo(raw.body, maxBytes);
+  // As most come: read whole, without a stream, in a third of the time. Node's parser lets no more than the length pass.
   const body = Buffer.from(
     await raw.arrayBuffer().catch(cause => {
       throw brokenOff(cause);

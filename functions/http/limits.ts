@@ -14,6 +14,8 @@ import type { Services } from './services.ts';
 /** The limits of one identity, worked out once for as long as it is believed. */
 interface Limited {
   buckets: readonly Bucket[];
+  /** Which of them is charged for tokens; -1 where none is. */
+  tokensAt: number;
   /** The RateLimit-Policy field. */
   policy: string;
 }
@@ -27,17 +29,19 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
     if (before) return before;
     const buckets = bucketsOf(identity, limits.rate);
     const policy = buckets.map(({ unit, perMinute }) => `"${unit}";q=${perMinute};w=60`).join(', ');
-    const limited = { buckets, policy };
+    const tokensAt = buckets.findIndex(({ unit }) => unit === 'tokens');
+    const limited = { buckets, tokensAt, policy };
     known.set(identity, limited);
     return limited;
   };
 
   return createMiddleware<RequestEnv>(async (c, next) => {
     const identity = c.get('identity');
-    const { buckets, policy } = limitedOf(identity);
+    const { buckets, tokensAt, policy } = limitedOf(identity);
     const show = (standings: readonly Standing[]) => setField(c, 'ratelimit', shown(buckets, standings));
-    await atOnce(running, { id: identity.id, max: limits.maxConcurrent }, async () => {
-      if (buckets.length === 0) return next();
+    const leave = enter(running, { id: identity.id, max: limits.maxConcurrent });
+    try {
+      if (buckets.length === 0) return await next();
       setField(c, 'ratelimit-policy', policy);
       const standings: Standing[] = [];
       for (const bucket of buckets) {
@@ -51,29 +55,30 @@ export function limitRates({ limiter, limits }: Pick<Services, 'limiter' | 'limi
           { retryAfterSeconds: standing.retryAfterSeconds },
         );
       }
-      const at = buckets.findIndex(({ unit }) => unit === 'tokens');
-      if (at < 0) {
+      if (tokensAt < 0) {
         show(standings);
-        return next();
+        return await next();
       }
-      // A field is dear to set, most of all once the answer is made: of a prediction it is set when it is charged.
+      // A prediction takes its fields with it: it is told when it is charged.
       let charged = false;
       c.set('chargeTokens', async tokens => {
         charged = true;
-        standings[at] = await limiter.charge(buckets[at]!, tokens);
+        standings[tokensAt] = await limiter.charge(buckets[tokensAt]!, tokens);
         show(standings);
       });
       await next();
       if (!charged) show(standings);
-    });
+    } finally {
+      leave();
+    }
   });
 }
 
-async function atOnce(
+/** Returns what is to be called when the request has ended. */
+function enter(
   running: Map<string, { requests: number }>,
   { id, max }: { id: string; max: number },
-  work: () => Promise<void>,
-): Promise<void> {
+): () => void {
   const mine = running.get(id) ?? { requests: 0 };
   if (mine.requests >= max)
     throw new VeneerError(
@@ -83,11 +88,9 @@ async function atOnce(
     );
   mine.requests++;
   running.set(id, mine);
-  try {
-    await work();
-  } finally {
+  return () => {
     if (--mine.requests === 0) running.delete(id);
-  }
+  };
 }
 
 function bucketsOf({ id, tenant, rate }: Identity, everyones: Rate): Bucket[] {

@@ -11,10 +11,21 @@ import type { Services } from './services.ts';
 
 /** Stands behind `requestId` and before everything else. */
 export function observed({ metrics, logRequests = false }: Pick<Services, 'metrics' | 'logRequests'>) {
+  const plain = new Map<string, string>();
+  /** Of patterns without parameters, which are few, it is looked for once. */
+  const knownRoute = (c: Context, method: string) => {
+    const key = `${method} ${c.req.path}`;
+    const known = plain.get(key);
+    if (known !== undefined) return known;
+    const route = routeOf(c);
+    if (route === c.req.path) plain.set(key, route);
+    return route;
+  };
   return createMiddleware<RequestEnv>(async (c, next) => {
     const started = performance.now();
     const { method } = c.req;
-    const route = routeOf(c);
+    const route = knownRoute(c, method);
+    c.set('route', route);
     const trace = startTrace({ method, route, headers: c.req.raw.headers });
     c.set('stopwatch', startStopwatch({ within: trace.within, onStage: metrics?.stage }));
     metrics?.arrived();
@@ -31,7 +42,7 @@ export function observed({ metrics, logRequests = false }: Pick<Services, 'metri
       };
       metrics?.answered(answered);
       logRequest(answered, logRequests);
-      trace.end(answered.status, {
+      trace.end(answered.status, () => ({
         'veneer.request_id': answered.requestId,
         'veneer.tenant': answered.tenant,
         'veneer.task': answered.task,
@@ -39,7 +50,7 @@ export function observed({ metrics, logRequests = false }: Pick<Services, 'metri
         'veneer.tokens': answered.tokens,
         'veneer.windows': answered.windows,
         'error.type': answered.code,
-      });
+      }));
     }
   });
 }

@@ -1,9 +1,31 @@
 /** What a request tells the engine: whose turn it takes, and when nobody waits for its answer any more. */
 import type { Context } from 'hono';
-import type { RunOptions } from '../engine/engine.ts';
+import type { RunOptions, Stop } from '../engine/engine.ts';
 import { VeneerError } from '../error.ts';
 import type { RequestEnv } from './context.ts';
 import type { Limits } from './services.ts';
+
+/** An AbortController without what makes one of them, and its listeners, as slow as all checks of a request's body. */
+class Stopper implements Stop {
+  aborted = false;
+  reason: unknown;
+  readonly #listeners = new Set<() => void>();
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
+
+  stop(name: 'AbortError' | 'TimeoutError'): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = new DOMException('', name);
+    for (const listener of this.#listeners) listener();
+  }
+}
 
 /** A timer and a listener that end with the work: `AbortSignal.timeout` would keep each for the whole of its time. */
 export async function withRunOptions<T>(
@@ -11,19 +33,30 @@ export async function withRunOptions<T>(
   { deadlineMs }: Limits,
   work: (run: RunOptions) => Promise<T>,
 ): Promise<T> {
-  const client = c.req.raw.signal;
-  const controller = new AbortController();
-  const stop = (name: string) => controller.abort(new DOMException('', name));
-  const gone = () => stop('AbortError');
-  const timer = setTimeout(() => stop('TimeoutError'), deadlineMs);
-  if (client.aborted) gone();
-  else client.addEventListener('abort', gone);
+  const signal = new Stopper();
+  const timer = setTimeout(() => signal.stop('TimeoutError'), deadlineMs);
+  const stayed = onGone(c, () => signal.stop('AbortError'));
   try {
-    return await work({ tenant: c.get('tenant'), signal: controller.signal });
+    return await work({ tenant: c.get('tenant'), signal });
   } finally {
     clearTimeout(timer);
-    client.removeEventListener('abort', gone);
+    stayed();
   }
+}
+
+/** Calls back when the client goes away, at once where it has gone; until what it returns is called. */
+function onGone(c: Context<RequestEnv>, callBack: () => void): () => void {
+  const response = c.env?.outgoing;
+  if (response) {
+    // Of a Node server: the signal of its request is made when it is first asked for, which is dear.
+    if (response.destroyed) callBack();
+    else response.once('close', callBack);
+    return () => response.off('close', callBack);
+  }
+  const { signal } = c.req.raw;
+  if (signal.aborted) callBack();
+  else signal.addEventListener('abort', callBack);
+  return () => signal.removeEventListener('abort', callBack);
 }
 
 /** The problem behind an aborted run; undefined where `thrown` is none. */

@@ -35,7 +35,7 @@ export type UsageDocument = z.infer<typeof UsageDocument>;
 export type Usage = Map<string, Counts>;
 
 export function monthOf(date: Date): string {
-  return date.toISOString().slice(0, 7);
+  return `${date.getUTCFullYear()}-${String(date.getUTCMonth() + 1).padStart(2, '0')}`;
 }
 
 export function addCounts(usage: Usage, adapter: string, { requests, tokens, windows }: Counts): void {

@@ -1,6 +1,7 @@
 /** What /metrics says of requests that were really made, who may read it, and that nothing a client sends becomes a label. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { maxTenants, openMetrics } from '../../functions/metrics.ts';
+import { openMetrics } from '../../functions/metrics.ts';
+import { maxTenants } from '../../functions/request-counts.ts';
 import { stages } from '../../functions/timed.ts';
 import { readExposition, total } from './exposition.ts';
 import { keyFor, posting, type Serving, serving } from './tenants.ts';

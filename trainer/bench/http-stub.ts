@@ -12,8 +12,9 @@ import type { StubKind, StubServer } from './http-stub-run.ts';
 
 const kinds: StubKind[] = ['bare', 'route', 'app'];
 const concurrency = 32;
-const requestsPerTurn = 3_000;
-const rounds = 9;
+const requestsPerTurn = 2_000;
+const rounds = 21;
+const warmUps = 3;
 const body = JSON.stringify({ model: 'support', inputs: 'Where is my parcel? It was due on Monday.' });
 
 interface Side {
@@ -67,9 +68,13 @@ async function turn(side: Side): Promise<{ perSecond: number; cpu: number }> {
 export async function benchHttpStub(): Promise<void> {
   const sides = await Promise.all(kinds.map(start));
   const turns: { perSecond: number; cpu: number }[][] = [];
-  for (let round = -2; round < rounds; round++) {
-    const results = [];
-    for (const side of sides) results.push(await turn(side));
+  for (let round = -warmUps; round < rounds; round++) {
+    // Each round begins with another, so that none always follows the same.
+    const results: { perSecond: number; cpu: number }[] = [];
+    for (let i = 0; i < sides.length; i++) {
+      const at = (i + round + warmUps) % sides.length;
+      results[at] = await turn(sides[at]!);
+    }
     if (round >= 0) turns.push(results);
   }
   for (const { child } of sides) child.kill();
