@@ -81,6 +81,7 @@ export function checkStart({ name, manifest, method }: Trained, run: RunDescript
     ['targetModules', 'target modules'],
     ['alpha', 'alpha'],
     ['tokens', 'virtual tokens'],
+    ['adapterSize', 'adapter size'],
   ] as const)
     if (!run.grows || setting === 'targetModules') compare(what, theirs![setting], ours![setting]);
 }
