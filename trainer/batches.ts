@@ -2,15 +2,9 @@
  * Training rows and the steps and batches they form: rows of like length together, padded to the longest of the batch. The
  * order depends on (seed, epoch) alone.
  */
-import type { EncoderConfig } from '../functions/artifacts/manifests.ts';
+import type { EncoderConfig, Head } from '../functions/artifacts/manifests.ts';
 import type { VirtualTokens } from '../functions/artifacts/virtual-tokens.ts';
-import {
-  type FramedRow,
-  hiddenBias,
-  promptFeeds,
-  rowLength,
-  tokenFeeds,
-} from '../functions/engine/token-feeds.ts';
+import { hiddenBias, promptFeeds, rowLength, tokenFeeds } from '../functions/engine/token-feeds.ts';
 import type { Window } from '../functions/tasks/windows.ts';
 import type { HostTensor } from './engines/engine.ts';
 import type { HeadSpec } from './heads.ts';
@@ -95,25 +89,35 @@ function epochSteps(
   return Array.from(permutation(random, 2 * epoch + 1, steps.length), i => steps[i]!);
 }
 
+/** Inputs of the encoder and of pooling. */
+export function encoderFeeds(
+  rows: readonly TrainingRow[],
+  { config, head }: { config: EncoderConfig; head: Head },
+): Record<string, HostTensor> {
+  const framed = rows.map(({ window, virtual }) => ({ window, virtual, head }));
+  return {
+    ...tokenFeeds(framed, config),
+    // The step graph has the prompt's vectors behind a row of zeros.
+    ...(rows[0]?.virtual?.prompt ? promptFeeds(framed, () => 1) : {}),
+  };
+}
+
 /** Inputs of the step graph but the parameters. @param units Loss units of the whole step, over all its batches. */
 export function stepInputs(
   rows: readonly TrainingRow[],
   { config, head, units }: { config: EncoderConfig; head: HeadSpec; units: number },
 ): Record<string, HostTensor> {
-  const framed = rows.map(({ window, virtual }) => ({ window, virtual, head: head.head }));
-  const feeds = tokenFeeds(framed, config);
+  const feeds = encoderFeeds(rows, { config, head: head.head });
   const s = feeds.input_ids!.shape[1]!;
   return {
     ...feeds,
-    // The step graph has the prompt's vectors behind a row of zeros.
-    ...(rows[0]?.virtual?.prompt ? promptFeeds(framed, () => 1) : {}),
-    ...(head.task === 'question-answering' ? { answer_bias: answerBias(framed, s) } : {}),
+    ...(head.task === 'question-answering' ? { answer_bias: answerBias(rows, s) } : {}),
     targets: targetsOf(rows, head, { s, units }),
   };
 }
 
 /** float32 [B, 1, S]: 0 for the tokens of a row, a large negative number for its prompt and its padding. */
-function answerBias(rows: readonly FramedRow[], s: number): HostTensor {
+function answerBias(rows: readonly TrainingRow[], s: number): HostTensor {
   const data = new Float32Array(rows.length * s).fill(hiddenBias);
   rows.forEach((row, i) => {
     const end = rowLength(row);

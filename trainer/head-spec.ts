@@ -1,5 +1,5 @@
 /** The head of a run and how its targets are weighted, from what the run is told and what its data is. */
-import type { Problem } from '../functions/artifacts/manifests.ts';
+import type { Head, Problem } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { TrainingRow } from './batches.ts';
 import { classWeightsOf, startBias } from './class-weights.ts';
@@ -14,10 +14,12 @@ interface HeadArguments {
   problem: Problem;
   rows: readonly TrainingRow[];
   pooling: 'mean' | 'cls';
+  /** Instead of the task's own. */
+  kind?: Head | undefined;
 }
 
 /** @throws VeneerError `usage` where weights, smoothing or R-Drop do not go with what is learned. */
-export function headSpec({ task, options, labels, problem, rows, pooling }: HeadArguments): HeadSpec {
+export function headSpec({ task, options, labels, problem, rows, pooling, kind }: HeadArguments): HeadSpec {
   const { classWeights, labelSmoothing, rDrop } = options;
   const loss = lossName({ task: options.task, problem });
   if (labelSmoothing > 0 && (loss === 'regression' || loss === 'question-answering'))
@@ -31,7 +33,7 @@ export function headSpec({ task, options, labels, problem, rows, pooling }: Head
   const bias = startBias({ loss, labels, rows }, weights);
   return {
     task: options.task,
-    head: options.from?.manifest.head ?? task.head(pooling),
+    head: options.from?.manifest.head ?? kind ?? task.head(pooling),
     labels: labels.length,
     problem,
     weighting: { labelSmoothing, ...(weights ? { classWeights: weights } : {}) },

@@ -57,6 +57,12 @@ export function headParameters(
   ];
 }
 
+/** [B, hidden]: the hidden states [B*S, hidden] of each row, weighed by input `pooling` [B, 1, S]. */
+export function pooledHidden(g: Graph, hidden: Value, h: number): Value {
+  const pooling = g.input('pooling', ['B', 1, 'S']);
+  return g.reshape(g.matmul(pooling, g.reshape(hidden, ['B', 'S', h])), ['B', h]);
+}
+
 interface HeadArguments {
   g: Graph;
   config: EncoderConfig;
@@ -70,7 +76,6 @@ interface HeadArguments {
 
 /** Logits [B, labels] of a pooled head, or [B*S, labels] of a token head. Reads input `pooling` [B, 1, S] where pooled. */
 export function headLogits({ g, config, spec, hidden, parameters, dropout = x => x }: HeadArguments): Value {
-  const h = config.hiddenSize;
   const names = headNames(config.family, spec.task);
   const linear = (x: Value, weight: string, bias: string) =>
     g.matmul(x, parameters.get(weight)!, { transB: true, addend: parameters.get(bias)! });
@@ -78,8 +83,7 @@ export function headLogits({ g, config, spec, hidden, parameters, dropout = x =>
     const read = spec.task === 'question-answering' ? hidden : dropout(hidden, 'hidden');
     return linear(read, names.weight, names.bias);
   }
-  const pooling = g.input('pooling', ['B', 1, 'S']);
-  let pooled = g.reshape(g.matmul(pooling, g.reshape(hidden, ['B', 'S', h])), ['B', h]);
+  let pooled = pooledHidden(g, hidden, config.hiddenSize);
   if (spec.head.dense) {
     const { activation } = familyNames(config.family).head;
     pooled = g[activation](linear(pooled, names.denseWeight, names.denseBias));
