@@ -1,7 +1,10 @@
 /** What --few-shot chooses, and what it refuses. */
 import { describe, expect, test } from 'vitest';
+import type { Problem } from '../../functions/artifacts/manifests.ts';
 import type { ClassificationExample } from '../../trainer/data/dataset.ts';
 import { chooseFewShot } from '../../trainer/few-shot/choice.ts';
+
+type Told = Parameters<typeof chooseFewShot>[0];
 
 const example = (label: string, i: number): ClassificationExample => ({
   text: `text ${i} of ${label}`,
@@ -15,16 +18,15 @@ const examplesOf = (counts: Record<string, number>) =>
   );
 const choose = (
   examples: ClassificationExample[],
-  {
-    problem = 'single-label' as const,
-    ...options
-  }: Record<string, unknown> & { problem?: 'single-label' } = {},
-) =>
-  chooseFewShot({
+  told: Partial<Told['options']> & { problem?: Problem } = {},
+) => {
+  const { problem = 'single-label', ...options } = told;
+  return chooseFewShot({
     options: { task: 'classification', fewShot: {}, ...options },
     problem,
     train: { examples, skipped: [], digest: 'of the file' },
   });
+};
 
 describe('few examples a class', () => {
   const counts = { card_arrival: 3, lost_card: 5, LABEL_2: 9, top_up: 4 };
@@ -88,7 +90,7 @@ test('contrastive steps are taken as told, whatever the number of examples', () 
 
 test('what has no classes of which each text has one is refused', () => {
   const examples = examplesOf({ spam: 2, ham: 2 });
-  const refused = (options: Record<string, unknown>) => () => choose(examples, options);
+  const refused = (told: Parameters<typeof choose>[1]) => () => choose(examples, told);
   expect(refused({ problem: 'multi-label' })).toThrow(
     '--few-shot: for single-label classification only, this is multi-label',
   );
