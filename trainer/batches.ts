@@ -7,6 +7,7 @@ import type { VirtualTokens } from '../functions/artifacts/virtual-tokens.ts';
 import { hiddenBias, promptFeeds, rowLength, tokenFeeds } from '../functions/engine/token-feeds.ts';
 import type { Window } from '../functions/tasks/windows.ts';
 import type { HostTensor } from './engines/engine.ts';
+import type { Cloze } from './few-shot/cloze.ts';
 import type { HeadSpec } from './heads.ts';
 import { type Counter, permutation } from './random.ts';
 import { targetsOf } from './targets.ts';
@@ -89,14 +90,16 @@ function epochSteps(
   return Array.from(permutation(random, 2 * epoch + 1, steps.length), i => steps[i]!);
 }
 
-/** Inputs of the encoder and of pooling. */
+/** Inputs of the encoder and of pooling, which reads the mask of a cloze. */
 export function encoderFeeds(
-  rows: readonly TrainingRow[],
-  { config, head }: { config: EncoderConfig; head: Head },
+  rows: readonly Pick<TrainingRow, 'window' | 'virtual'>[],
+  { config, head, cloze }: { config: EncoderConfig; head: Head; cloze?: Cloze | undefined },
 ): Record<string, HostTensor> {
   const framed = rows.map(({ window, virtual }) => ({ window, virtual, head }));
+  const feeds = tokenFeeds(framed, config);
   return {
-    ...tokenFeeds(framed, config),
+    ...feeds,
+    ...(cloze ? { pooling: maskPooling(rows, cloze, feeds.input_ids!.shape[1]!) } : {}),
     // The step graph has the prompt's vectors behind a row of zeros.
     ...(rows[0]?.virtual?.prompt ? promptFeeds(framed, () => 1) : {}),
   };
@@ -107,13 +110,22 @@ export function stepInputs(
   rows: readonly TrainingRow[],
   { config, head, units }: { config: EncoderConfig; head: HeadSpec; units: number },
 ): Record<string, HostTensor> {
-  const feeds = encoderFeeds(rows, { config, head: head.head });
+  const feeds = encoderFeeds(rows, { config, head: head.head, cloze: head.cloze });
   const s = feeds.input_ids!.shape[1]!;
   return {
     ...feeds,
     ...(head.task === 'question-answering' ? { answer_bias: answerBias(rows, s) } : {}),
     targets: targetsOf(rows, head, { s, units }),
   };
+}
+
+/** float32 [B, 1, S]: 1 for the mask of each row. */
+function maskPooling(rows: readonly Pick<TrainingRow, 'window'>[], { place }: Cloze, s: number): HostTensor {
+  const data = new Float32Array(rows.length * s);
+  rows.forEach(({ window: { ids } }, row) => {
+    data[row * s + (place < 0 ? ids.length + place : place)] = 1;
+  });
+  return { dtype: 'float32', shape: [rows.length, 1, s], data };
 }
 
 /** float32 [B, 1, S]: 0 for the tokens of a row, a large negative number for its prompt and its padding. */

@@ -3,6 +3,7 @@ import type { Head, Problem } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { TrainingRow } from './batches.ts';
 import { classWeightsOf, startBias } from './class-weights.ts';
+import type { Cloze } from './few-shot/cloze.ts';
 import { type HeadSpec, lossName } from './heads.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -15,11 +16,11 @@ interface HeadArguments {
   rows: readonly TrainingRow[];
   pooling: 'mean' | 'cls';
   /** Instead of the task's own. */
-  kind?: Head | undefined;
+  few?: { head?: Head | undefined; cloze?: Cloze | undefined } | undefined;
 }
 
 /** @throws VeneerError `usage` where weights, smoothing or R-Drop do not go with what is learned. */
-export function headSpec({ task, options, labels, problem, rows, pooling, kind }: HeadArguments): HeadSpec {
+export function headSpec({ task, options, labels, problem, rows, pooling, few }: HeadArguments): HeadSpec {
   const { classWeights, labelSmoothing, rDrop } = options;
   const loss = lossName({ task: options.task, problem });
   if (labelSmoothing > 0 && (loss === 'regression' || loss === 'question-answering'))
@@ -33,9 +34,10 @@ export function headSpec({ task, options, labels, problem, rows, pooling, kind }
   const bias = startBias({ loss, labels, rows }, weights);
   return {
     task: options.task,
-    head: options.from?.manifest.head ?? kind ?? task.head(pooling),
+    head: options.from?.manifest.head ?? few?.head ?? task.head(pooling),
     labels: labels.length,
     problem,
+    cloze: few?.cloze,
     weighting: { labelSmoothing, ...(weights ? { classWeights: weights } : {}) },
     ...(bias ? { bias } : {}),
   };

@@ -2,6 +2,8 @@
 import type { EncoderConfig, Head, Problem } from '../functions/artifacts/manifests.ts';
 import { familyNames, headNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
+import { clozeLogits, clozeParameters } from './cloze-head.ts';
+import type { Cloze } from './few-shot/cloze.ts';
 import type { Graph } from './graph/graph.ts';
 import type { Value } from './graph/value.ts';
 import type { Dropout } from './models/family.ts';
@@ -27,6 +29,8 @@ export interface HeadSpec {
   problem?: Problem;
   /** How targets are weighted; no part of the graph. */
   weighting?: Weighting;
+  /** A blank is filled in: the place of its mask is pooled, and the head is the checkpoint's own. Instead of `head`'s layers. */
+  cloze?: Cloze | undefined;
   /** Where the output's bias starts; left out: at zero. */
   bias?: Float32Array;
 }
@@ -39,9 +43,10 @@ export interface Pooler {
 
 export function headParameters(
   config: EncoderConfig,
-  { task, head, labels, bias }: HeadSpec,
+  { task, head, labels, bias, cloze }: HeadSpec,
   pooler?: Pooler,
 ): Parameter[] {
+  if (cloze) return clozeParameters(config, cloze);
   const { hiddenSize: h, family } = config;
   const names = headNames(family, task);
   const limit = { uniform: 1 / Math.sqrt(h) };
@@ -84,6 +89,7 @@ export function headLogits({ g, config, spec, hidden, parameters, dropout = x =>
     return linear(read, names.weight, names.bias);
   }
   let pooled = pooledHidden(g, hidden, config.hiddenSize);
+  if (spec.cloze) return clozeLogits({ g, config, masked: pooled, parameters });
   if (spec.head.dense) {
     const { activation } = familyNames(config.family).head;
     pooled = g[activation](linear(pooled, names.denseWeight, names.denseBias));

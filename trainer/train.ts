@@ -110,18 +110,19 @@ interface Run {
 }
 
 async function trainOn(
-  base: Base,
+  untouched: Base,
   { store, engine, options, observer, task, data: given, inspection, started, opened }: Run,
 ): Promise<TrainResult> {
-  const { manifest } = base;
+  const { manifest } = untouched;
   const { config } = manifest;
   const { from } = options;
   const { problem = 'single-label' } = given;
   const grows = options.orthogonal !== undefined;
   if (from) checkStart(from, { ...options, problem, base: manifest, grows });
   const replay = await replayOf(options, given.train, observer.log);
-  const few = chooseFewShot({ options, problem, train: replay.train });
+  const few = chooseFewShot({ options, problem, train: replay.train, tokenizer: untouched.tokenizer });
   if (few) observer.log(few.note);
+  const base = few ? { ...untouched, tokenizer: few.tokenizer } : untouched;
   const data = { ...given, train: few?.train ?? replay.train };
   const labels = labelsAfter(from, task.known(data.train).labels, isContinual(options));
   const virtual = settingsOf(options.method);
@@ -137,7 +138,7 @@ async function trainOn(
   observer.log(`${data.train.examples.length} examples in ${rows.length} windows, ${labels.length} labels`);
 
   const { pooling } = manifest;
-  const head = headSpec({ task, options, labels, problem, rows, pooling, kind: few?.head });
+  const head = headSpec({ task, options, labels, problem, rows, pooling, few });
   const { method, dropout, rDrop, precision, cacheDir } = options;
   const exact = await openFrozenBase({ store, manifest, precision: 'fp32', cacheDir });
   const { weights } = exact;

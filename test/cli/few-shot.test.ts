@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { baseFile, readBase } from '../../functions/artifacts/bases.ts';
 import { headNames } from '../../functions/artifacts/modules.ts';
-import { float32, readSafetensors } from '../../functions/artifacts/safetensors.ts';
+import { float32, readSafetensors, writeSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { openBase } from '../../functions/base.ts';
 import { classification } from '../../functions/tasks/classification.ts';
 import { stepInputs } from '../../trainer/batches.ts';
@@ -13,9 +13,11 @@ import { onnxEngine } from '../../trainer/engines/onnx.ts';
 import type { HeadSpec } from '../../trainer/heads.ts';
 import { specOf } from '../../trainer/methods/methods.ts';
 import { parameterInputs, views } from '../../trainer/parameters.ts';
+import { uniform } from '../../trainer/random.ts';
 import { startValues } from '../../trainer/start.ts';
 import { buildStep } from '../../trainer/step.ts';
 import { readWeightsFile } from '../../trainer/weights.ts';
+import { writeTinyBase } from '../tiny-base.ts';
 import { refusalOf, resultOf } from './trainer.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
@@ -200,6 +202,135 @@ test.each([
     );
   },
 );
+
+describe('--template and --verbalizer', () => {
+  const words = [
+    '--template',
+    '{text} it is [MASK].',
+    '--verbalizer',
+    'late_parcel=late,refundMoney=money,LABEL_2=great',
+  ];
+  const masked = (out: string, ...args: string[]) => {
+    const [task, ...rest] = ['train', '--task', 'classification', '--data', 'few.csv', '--base', 'masked'];
+    return workspace.run(task!, ...rest, '--out', out, '--threads', '1', '--few-shot', ...args);
+  };
+
+  beforeAll(async () => {
+    await writeTinyBase(workspace.path('masked'));
+    const file = workspace.path('masked/model.safetensors');
+    const { hidden_size: h, vocab_size: vocabulary } = await json('masked/config.json');
+    const head = Object.entries({
+      'transform.dense.weight': [h, h],
+      'transform.dense.bias': [h],
+      'transform.LayerNorm.weight': [h],
+      'transform.LayerNorm.bias': [h],
+      bias: [vocabulary],
+    }).map(([name, shape], index) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      const values = Float32Array.from(
+        { length: size },
+        (_, i) => uniform({ seed: 3, stream: 21 }, index, i) - 0.5,
+      );
+      return [
+        `cls.predictions.${name}`,
+        { dtype: 'F32', shape, data: new Uint8Array(values.buffer) },
+      ] as const;
+    });
+    const encoder = [...readSafetensors(await readFile(file), file)];
+    await workspace.write('masked/model.safetensors', writeSafetensors([...encoder, ...head]));
+    resultOf(await workspace.run('pull-base', 'masked', '--json'));
+  });
+
+  test('fills in the blank, is scored as it was trained, is the same again, and is refused where no template is', async () => {
+    const args = [
+      ...words,
+      '--eval-data',
+      'few.csv',
+      '--epochs',
+      '40',
+      '--batch-size',
+      '4',
+      '--learning-rate',
+      '0.01',
+    ];
+    const ran = await masked('blank', ...args);
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.stdout).toContain(
+      'few-shot: 2 examples a class (from 2 to 3): the head fills in "{text} it is [MASK]."\n',
+    );
+    const { cloze, training, metrics, ...manifest } = await json('blank/run.json');
+    expect(cloze).toMatchObject({ template: '{text} it is [MASK].', place: -3 });
+    expect(manifest).toMatchObject({
+      method: { name: 'lora' },
+      labels: ['LABEL_2', 'late_parcel', 'refundMoney'],
+    });
+    expect(training.config.fewShot).toEqual({
+      ...{ examplesPerClass: 2, start: 'verbalizer', labelNames: 0, contrastiveSteps: 0 },
+      template: '{text} it is [MASK].',
+      verbalizer: { late_parcel: 'late', refundMoney: 'money', LABEL_2: 'great' },
+    });
+    expect(metrics).toMatchObject({ trained: { accuracy: 1 }, served: {} });
+    const scored = resultOf(await workspace.run('evaluate', 'blank', '--data', 'few.csv', '--json'));
+    expect(scored.metrics).toEqual(metrics.trained);
+    const push = ['push-adapter', 'blank', '--tenant', 'acme', '--name', 'blank'];
+    expect(refusalOf(await workspace.run(...push))).toMatch(
+      /^blank was trained by --verbalizer, whose head reads/,
+    );
+    for (const format of ['onnx', 'peft']) {
+      const exported = await workspace.run('export', 'blank', '--format', format, '--out', 'exported');
+      expect(refusalOf(exported, 2)).toMatch(/^blank was trained by --verbalizer: a template is part of it/);
+    }
+    await masked('blank again', ...args);
+    expect(await readFile(workspace.path('blank again/parameters.safetensors'))).toEqual(
+      await readFile(workspace.path('blank/parameters.safetensors')),
+    );
+    const otherwise = await masked('blank', ...args, '--template', '{text} was [MASK].', '--resume');
+    expect(refusalOf(otherwise)).toContain('fewShot was {"cloze":{"template":"{text} it is [MASK]."');
+  });
+
+  test('a file of words is the same, over the base as it is served too', async () => {
+    const verbalizer = { late_parcel: 'late', refundMoney: 'money', LABEL_2: 'great' };
+    await workspace.write('words.json', JSON.stringify(verbalizer));
+    const args = [
+      '--template',
+      words[1]!,
+      '--verbalizer',
+      'words.json',
+      '--precision',
+      'int8',
+      '--epochs',
+      '1',
+    ];
+    expect(await masked('filed', ...args)).toMatchObject({ code: 0 });
+    expect((await json('filed/run.json')).training.config.fewShot.verbalizer).toEqual(verbalizer);
+    await workspace.write('words.json', '{"late_parcel": 3}');
+    expect(refusalOf(await masked('filed', ...args))).toBe(
+      'words.json: an object of words by label is expected',
+    );
+  });
+
+  test('what cannot be filled in is refused in one line', async () => {
+    const refused = async (...args: string[]) => refusalOf(await masked('none', ...args), 2);
+    expect(await refused(...words.slice(0, 2))).toBe('--template and --verbalizer go together');
+    expect(await refused(...words.slice(2))).toBe('--template and --verbalizer go together');
+    expect(await refused(...words.slice(0, 3), 'late_parcel=late,refundMoney,LABEL_2=great')).toContain(
+      'a label, = and a word are expected between commas',
+    );
+    expect(
+      await refused(...words.slice(0, 3), 'late_parcel=belated,refundMoney=money,LABEL_2=great'),
+    ).toMatch(/^--verbalizer: "belated" \(of label late_parcel\) is \d tokens of this base \(b /);
+    expect(await refused(...words, '--method', 'prompt')).toContain(
+      '--verbalizer: not of a method that adds tokens',
+    );
+    expect(await refused(...words, '--contrastive-steps', '3')).toContain(
+      '--contrastive-steps are about means',
+    );
+    expect(refusalOf(await workspace.train('few.csv', '--few-shot', ...words), 2)).toMatch(
+      /^--verbalizer: the base has no tensor cls\.predictions\.transform\.dense\.weight: its checkpoint has no masked-language head/,
+    );
+    expect(refusalOf(await workspace.train('few.csv', ...words), 2)).toBe('--template goes with --few-shot');
+  });
+});
 
 describe('data that has little to say', () => {
   const few = async (rows: readonly (readonly string[])[], ...args: string[]) => {

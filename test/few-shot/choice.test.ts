@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Problem } from '../../functions/artifacts/manifests.ts';
 import type { ClassificationExample } from '../../trainer/data/dataset.ts';
 import { chooseFewShot } from '../../trainer/few-shot/choice.ts';
+import { fakeTokenizer } from '../tasks/tokenizer.ts';
 
 type Told = Parameters<typeof chooseFewShot>[0];
 
@@ -22,8 +23,8 @@ const choose = (
 ) => {
   const { problem = 'single-label', ...options } = told;
   return chooseFewShot({
-    options: { task: 'classification', fewShot: {}, ...options },
-    problem,
+    options: { task: 'classification', method: { name: 'lora' }, fewShot: {}, ...options },
+    ...{ problem, tokenizer: fakeTokenizer() },
     train: { examples, skipped: [], digest: 'of the file' },
   });
 };
@@ -60,6 +61,8 @@ describe('few examples a class', () => {
     const pairs = examplesOf({ entailment: 2, neutral: 2 }).map(each => ({ ...each, pair: 'another text' }));
     expect(choose(pairs)!.plan).toMatchObject({ start: 'prototypes', labelNames: 0 });
     expect(choose(pairs)!.train.examples).toEqual(pairs);
+    const cloze = { template: '{text} [MASK]', verbalizer: { entailment: 'yes', neutral: 'maybe' } };
+    expect(() => choose(pairs, { fewShot: { cloze } })).toThrow('and train.csv:1 is a pair');
   });
 });
 

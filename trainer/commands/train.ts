@@ -252,7 +252,7 @@ export async function resolveOptions(
 ): Promise<TrainOptions & ShownOptions> {
   const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...told } = flags;
   const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...plain } = told;
-  const { fewShot: _few, contrastiveSteps: _steps, ...trained } = plain;
+  const { contrastiveSteps: _steps, template: _template, verbalizer: _words, ...trained } = plain;
   // What only says where things are and how they are shown is no part of a run.
   const { store: _store, json: _json, tenant: _tenant, ...rest } = trained;
   checkRDrop(flags);
@@ -267,7 +267,7 @@ export async function resolveOptions(
     from,
     columns: await columnOptions(flags),
     augment: await resolveAugment(flags),
-    fewShot: resolveFewShot(flags),
+    fewShot: await resolveFewShot(flags),
     ...(classWeights === undefined ? {} : { classWeights: await parseClassWeights(classWeights) }),
     cacheDir,
   };

@@ -2,23 +2,31 @@
 import type { Head, Problem } from '../../functions/artifacts/manifests.ts';
 import type { TaskName } from '../../functions/artifacts/names.ts';
 import { VeneerError } from '../../functions/error.ts';
+import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
 import type { ClassificationExample, Split } from '../data/dataset.ts';
+import { labelsOf } from '../data/labels.ts';
+import { type Cloze, clozeOf, type Verbalizer } from './cloze.ts';
 import { labelNames } from './label-names.ts';
+import { parseTemplate } from './template.ts';
 
 export interface FewShotOptions {
   /** Instead of what is chosen. */
   contrastiveSteps?: number;
+  /** A blank to fill in instead of prototypes. */
+  cloze?: { template: string; verbalizer: Verbalizer } | undefined;
 }
 
 /** As a manifest says it. */
 export interface FewShotPlan {
   /** The median over the classes. */
   examplesPerClass: number;
-  /** Where the head begins: at the prototypes of the classes, or as in any training. */
-  start: 'prototypes' | 'random';
+  /** Where the head begins: at the prototypes of the classes, at the words of a verbalizer, or as in any training. */
+  start: 'prototypes' | 'verbalizer' | 'random';
   /** Labels whose names are examples. */
   labelNames: number;
   contrastiveSteps: number;
+  template?: string;
+  verbalizer?: Verbalizer;
 }
 
 type Approach = Pick<FewShotPlan, 'start' | 'contrastiveSteps'> & { below: number };
@@ -32,10 +40,19 @@ const approaches: readonly Approach[] = [
 /** What prototypes are: means of the last hidden states, with nothing between them and the logits. */
 export const prototypeHead: Head = { kind: 'pooled', pooling: 'mean', dense: false };
 
+/** Of a cloze: one place is pooled, and there are layers between it and the logits. */
+const clozeHead: Head = { kind: 'pooled', pooling: 'cls', dense: true };
+
 interface ChoiceArguments {
-  options: { task: TaskName; fewShot?: FewShotOptions | undefined; from?: object | undefined };
+  options: {
+    task: TaskName;
+    method: object;
+    fewShot?: FewShotOptions | undefined;
+    from?: object | undefined;
+  };
   problem: Problem;
   train: Split<{ where: string }>;
+  tokenizer: Tokenizer;
 }
 
 export interface FewShotChoice {
@@ -43,18 +60,33 @@ export interface FewShotChoice {
   /** With the names of labels behind the examples. */
   train: Split<{ where: string }>;
   head: Head | undefined;
+  cloze?: Cloze;
+  /** With the template around each text. */
+  tokenizer: Tokenizer;
   /** One sentence, for the log. */
   note: string;
 }
 
 /** @throws VeneerError `usage` where there are no classes of which each text has one. */
 export function chooseFewShot(args: ChoiceArguments): FewShotChoice | undefined {
-  const { options, problem, train } = args;
+  const { options, problem, train, tokenizer } = args;
   if (!options.fewShot) return undefined;
   checkProblem(options, problem);
   const examples = train.examples as ClassificationExample[];
   const counts = countsOf(examples);
   const examplesPerClass = median([...counts.values()]);
+  if (options.fewShot.cloze) {
+    const { template, verbalizer } = options.fewShot.cloze;
+    checkCloze(options, examples);
+    const cloze = clozeOf({ template, verbalizer, labels: labelsOf(examples), tokenizer });
+    const begun = { start: 'verbalizer', labelNames: 0, contrastiveSteps: 0 } as const;
+    const plan: FewShotPlan = { examplesPerClass, ...begun, template, verbalizer };
+    return {
+      ...{ plan, train, cloze, note: described(plan, counts) },
+      head: clozeHead,
+      tokenizer: parseTemplate(template, tokenizer).tokenizer,
+    };
+  }
   const { start, contrastiveSteps: usual } = approaches.find(({ below }) => examplesPerClass < below)!;
   const { contrastiveSteps = usual } = options.fewShot;
   const names = start === 'prototypes' ? namesAsExamples([...counts.keys()], examples) : [];
@@ -64,6 +96,7 @@ export function chooseFewShot(args: ChoiceArguments): FewShotChoice | undefined 
     plan,
     train: { ...train, examples: [...examples, ...names] },
     head: start === 'prototypes' ? prototypeHead : undefined,
+    tokenizer,
     note: described(plan, counts),
   };
 }
@@ -79,6 +112,17 @@ function checkProblem({ task, from }: ChoiceArguments['options'], problem: Probl
       'usage',
       '--few-shot and --from: both say where training begins, so take one of them',
     );
+}
+
+function checkCloze(
+  { method, fewShot }: ChoiceArguments['options'],
+  examples: readonly ClassificationExample[],
+): void {
+  const refuse = (what: string) => new VeneerError('usage', `--verbalizer: ${what}`);
+  if ('tokens' in method) throw refuse('not of a method that adds tokens itself: take another --method');
+  if (fewShot?.contrastiveSteps) throw refuse('the mask is read, and --contrastive-steps are about means');
+  const pair = examples.find(each => each.pair !== undefined);
+  if (pair) throw refuse(`a template holds one text, and ${pair.where} is a pair`);
 }
 
 function countsOf(examples: readonly ClassificationExample[]): Map<string, number> {
@@ -118,10 +162,13 @@ function described(plan: FewShotPlan, counts: ReadonlyMap<string, number>): stri
   const { examplesPerClass, start, labelNames: names, contrastiveSteps: steps } = plan;
   const [least, most] = [Math.min(...counts.values()), Math.max(...counts.values())];
   const spread = least === most ? '' : ` (from ${least} to ${most})`;
-  const head =
-    start === 'prototypes' ? 'the head begins at the prototypes' : 'enough for a head that begins at random';
+  const heads = {
+    prototypes: 'the head begins at the prototypes',
+    verbalizer: `the head fills in ${JSON.stringify(plan.template)}`,
+    random: 'enough for a head that begins at random',
+  };
   const parts = [
-    head,
+    heads[start],
     ...(names > 0 ? [`names of ${names} labels are examples`] : []),
     ...(steps > 0 ? [`${steps} contrastive steps before`] : []),
   ];
