@@ -2,17 +2,12 @@
  * Training rows and the steps and batches they form: rows of like length together, padded to the longest of the batch. The
  * order depends on (seed, epoch) alone.
  */
-import type { EncoderConfig } from '../functions/artifacts/manifests.ts';
+import type { EncoderConfig, Head } from '../functions/artifacts/manifests.ts';
 import type { VirtualTokens } from '../functions/artifacts/virtual-tokens.ts';
-import {
-  type FramedRow,
-  hiddenBias,
-  promptPlaces,
-  rowLength,
-  tokenFeeds,
-} from '../functions/engine/token-feeds.ts';
+import { hiddenBias, promptPlaces, rowLength, tokenFeeds } from '../functions/engine/token-feeds.ts';
 import type { Window } from '../functions/tasks/windows.ts';
 import type { HostTensor } from './engines/engine.ts';
+import type { Cloze } from './few-shot/cloze.ts';
 import type { HeadSpec } from './heads.ts';
 import { type Counter, permutation } from './random.ts';
 import { targetsOf } from './targets.ts';
@@ -95,24 +90,45 @@ function epochSteps(
   return Array.from(permutation(random, 2 * epoch + 1, steps.length), i => steps[i]!);
 }
 
+/** Inputs of the encoder and of pooling, which reads the mask of a cloze. */
+export function encoderFeeds(
+  rows: readonly Pick<TrainingRow, 'window' | 'virtual'>[],
+  { config, head, cloze }: { config: EncoderConfig; head: Head; cloze?: Cloze | undefined },
+): Record<string, HostTensor> {
+  const framed = rows.map(({ window, virtual }) => ({ window, virtual, head }));
+  const feeds = tokenFeeds(framed, config);
+  return {
+    ...feeds,
+    ...(cloze ? { pooling: maskPooling(rows, cloze, feeds.input_ids!.shape[1]!) } : {}),
+    ...(rows[0]?.virtual?.prompt ? { prompt_places: promptPlaces(framed) } : {}),
+  };
+}
+
 /** Inputs of the step graph but the parameters. @param units Loss units of the whole step, over all its batches. */
 export function stepInputs(
   rows: readonly TrainingRow[],
   { config, head, units }: { config: EncoderConfig; head: HeadSpec; units: number },
 ): Record<string, HostTensor> {
-  const framed = rows.map(({ window, virtual }) => ({ window, virtual, head: head.head }));
-  const feeds = tokenFeeds(framed, config);
+  const feeds = encoderFeeds(rows, { config, head: head.head, cloze: head.cloze });
   const s = feeds.input_ids!.shape[1]!;
   return {
     ...feeds,
-    ...(rows[0]?.virtual?.prompt ? { prompt_places: promptPlaces(framed) } : {}),
-    ...(head.task === 'question-answering' ? { answer_bias: answerBias(framed, s) } : {}),
+    ...(head.task === 'question-answering' ? { answer_bias: answerBias(rows, s) } : {}),
     targets: targetsOf(rows, head, { s, units }),
   };
 }
 
+/** float32 [B, 1, S]: 1 for the mask of each row. */
+function maskPooling(rows: readonly Pick<TrainingRow, 'window'>[], { place }: Cloze, s: number): HostTensor {
+  const data = new Float32Array(rows.length * s);
+  rows.forEach(({ window: { ids } }, row) => {
+    data[row * s + (place < 0 ? ids.length + place : place)] = 1;
+  });
+  return { dtype: 'float32', shape: [rows.length, 1, s], data };
+}
+
 /** float32 [B, 1, S]: 0 for the tokens of a row, a large negative number for its prompt and its padding. */
-function answerBias(rows: readonly FramedRow[], s: number): HostTensor {
+function answerBias(rows: readonly TrainingRow[], s: number): HostTensor {
   const data = new Float32Array(rows.length * s).fill(hiddenBias);
   rows.forEach((row, i) => {
     const end = rowLength(row);

@@ -10,6 +10,7 @@ import { describeAugment } from './augment/augment.ts';
 import { microBatchesOf } from './batches.ts';
 import { continualConfig } from './continual/options.ts';
 import type { Dataset } from './data/dataset.ts';
+import type { FewShotPlan } from './few-shot/choice.ts';
 import type { HeadSpec } from './heads.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -26,6 +27,7 @@ interface DraftArguments {
   head: HeadSpec;
   window: { maxLength: number; stride: number };
   engine: string;
+  fewShot?: FewShotPlan | undefined;
 }
 
 /** Everything of the manifest that is known before training. */
@@ -38,6 +40,7 @@ export function draftManifest({
   head,
   window,
   engine,
+  fewShot,
 }: DraftArguments): Draft {
   const {
     epochs,
@@ -64,7 +67,7 @@ export function draftManifest({
       `${labels.length} labels are more than an adapter can have: is --label-column the right one?`,
     );
   const { problem = 'single-label' } = data;
-  const { columns, split, classWeights, labelSmoothing, augment } = options;
+  const { columns, split, perClass, classWeights, labelSmoothing, augment } = options;
   const { pair } = task.known(data.train);
   const scored = data.dev ? 'dev' : data.test ? 'test' : null;
   return {
@@ -101,6 +104,8 @@ export function draftManifest({
         ...continualConfig(options, { method, from }),
         labelSmoothing,
         ...(split === undefined ? {} : { split }),
+        ...(perClass === undefined ? {} : { perClass }),
+        ...(fewShot === undefined ? {} : { fewShot }),
         ...(augment === undefined ? {} : { augment: describeAugment(augment) }),
         ...(classWeights === undefined ? {} : { classWeights }),
         ...(columns.labelSeparator === undefined ? {} : { labelSeparator: columns.labelSeparator }),

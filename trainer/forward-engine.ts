@@ -5,7 +5,7 @@
 import type { ResidentAdapter } from '../functions/artifacts/adapter.ts';
 import type { AdapterManifest, BaseManifest } from '../functions/artifacts/manifests.ts';
 import type { Engine, Row } from '../functions/engine/engine.ts';
-import { tokenFeeds } from '../functions/engine/token-feeds.ts';
+import { encoderFeeds } from './batches.ts';
 import type { HostTensor, Program } from './engines/engine.ts';
 import type { HeadSpec } from './heads.ts';
 import { type Layout, views } from './parameters.ts';
@@ -36,10 +36,7 @@ export function forwardEngine({ program, base, head, layout, values }: ForwardAr
     ]),
   );
   const logitsOf = async (rows: readonly Row[]): Promise<Float32Array[]> => {
-    const feeds = tokenFeeds(
-      rows.map(({ window }) => ({ window, head: head.head })),
-      base.config,
-    );
+    const feeds = encoderFeeds(rows, { config: base.config, head: head.head, cloze: head.cloze });
     const { logits } = await program.run({ ...feeds, ...parameters });
     const each = logits!.data.length / rows.length;
     return rows.map(({ window }, row) => {

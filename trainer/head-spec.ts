@@ -1,8 +1,9 @@
 /** The head of a run and how its targets are weighted, from what the run is told and what its data is. */
-import type { Problem } from '../functions/artifacts/manifests.ts';
+import type { Head, Problem } from '../functions/artifacts/manifests.ts';
 import { VeneerError } from '../functions/error.ts';
 import type { TrainingRow } from './batches.ts';
 import { classWeightsOf, startBias } from './class-weights.ts';
+import type { Cloze } from './few-shot/cloze.ts';
 import { type HeadSpec, lossName } from './heads.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -14,10 +15,12 @@ interface HeadArguments {
   problem: Problem;
   rows: readonly TrainingRow[];
   pooling: 'mean' | 'cls';
+  /** Instead of the task's own. */
+  few?: { head?: Head | undefined; cloze?: Cloze | undefined } | undefined;
 }
 
 /** @throws VeneerError `usage` where weights, smoothing or R-Drop do not go with what is learned. */
-export function headSpec({ task, options, labels, problem, rows, pooling }: HeadArguments): HeadSpec {
+export function headSpec({ task, options, labels, problem, rows, pooling, few }: HeadArguments): HeadSpec {
   const { classWeights, labelSmoothing, rDrop } = options;
   const loss = lossName({ task: options.task, problem });
   if (labelSmoothing > 0 && (loss === 'regression' || loss === 'question-answering'))
@@ -31,9 +34,10 @@ export function headSpec({ task, options, labels, problem, rows, pooling }: Head
   const bias = startBias({ loss, labels, rows }, weights);
   return {
     task: options.task,
-    head: options.from?.manifest.head ?? task.head(pooling),
+    head: options.from?.manifest.head ?? few?.head ?? task.head(pooling),
     labels: labels.length,
     problem,
+    cloze: few?.cloze,
     weighting: { labelSmoothing, ...(weights ? { classWeights: weights } : {}) },
     ...(bias ? { bias } : {}),
   };

@@ -2,6 +2,8 @@
 import type { EncoderConfig, Head, Problem } from '../functions/artifacts/manifests.ts';
 import { familyNames, headNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
+import { clozeLogits, clozeParameters } from './cloze-head.ts';
+import type { Cloze } from './few-shot/cloze.ts';
 import type { Graph } from './graph/graph.ts';
 import type { Value } from './graph/value.ts';
 import type { Dropout } from './models/family.ts';
@@ -27,6 +29,8 @@ export interface HeadSpec {
   problem?: Problem;
   /** How targets are weighted; no part of the graph. */
   weighting?: Weighting;
+  /** A blank is filled in: the place of its mask is pooled, and the head is the checkpoint's own. Instead of `head`'s layers. */
+  cloze?: Cloze | undefined;
   /** Where the output's bias starts; left out: at zero. */
   bias?: Float32Array;
 }
@@ -39,9 +43,10 @@ export interface Pooler {
 
 export function headParameters(
   config: EncoderConfig,
-  { task, head, labels, bias }: HeadSpec,
+  { task, head, labels, bias, cloze }: HeadSpec,
   pooler?: Pooler,
 ): Parameter[] {
+  if (cloze) return clozeParameters(config, cloze);
   const { hiddenSize: h, family } = config;
   const names = headNames(family, task);
   const limit = { uniform: 1 / Math.sqrt(h) };
@@ -57,6 +62,12 @@ export function headParameters(
   ];
 }
 
+/** [B, hidden]: the hidden states [B*S, hidden] of each row, weighed by input `pooling` [B, 1, S]. */
+export function pooledHidden(g: Graph, hidden: Value, h: number): Value {
+  const pooling = g.input('pooling', ['B', 1, 'S']);
+  return g.reshape(g.matmul(pooling, g.reshape(hidden, ['B', 'S', h])), ['B', h]);
+}
+
 interface HeadArguments {
   g: Graph;
   config: EncoderConfig;
@@ -70,7 +81,6 @@ interface HeadArguments {
 
 /** Logits [B, labels] of a pooled head, or [B*S, labels] of a token head. Reads input `pooling` [B, 1, S] where pooled. */
 export function headLogits({ g, config, spec, hidden, parameters, dropout = x => x }: HeadArguments): Value {
-  const h = config.hiddenSize;
   const names = headNames(config.family, spec.task);
   const linear = (x: Value, weight: string, bias: string) =>
     g.matmul(x, parameters.get(weight)!, { transB: true, addend: parameters.get(bias)! });
@@ -78,8 +88,8 @@ export function headLogits({ g, config, spec, hidden, parameters, dropout = x =>
     const read = spec.task === 'question-answering' ? hidden : dropout(hidden, 'hidden');
     return linear(read, names.weight, names.bias);
   }
-  const pooling = g.input('pooling', ['B', 1, 'S']);
-  let pooled = g.reshape(g.matmul(pooling, g.reshape(hidden, ['B', 'S', h])), ['B', h]);
+  let pooled = pooledHidden(g, hidden, config.hiddenSize);
+  if (spec.cloze) return clozeLogits({ g, config, masked: pooled, parameters });
   if (spec.head.dense) {
     const { activation } = familyNames(config.family).head;
     pooled = g[activation](linear(pooled, names.denseWeight, names.denseBias));

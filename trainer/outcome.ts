@@ -58,7 +58,8 @@ function found(
 }
 
 export function openOutcome(args: OutcomeArguments): Promise<Outcome> {
-  return methodOf(args.method).unserved === null ? adapterOutcome(args) : runOutcome(args);
+  const isServed = methodOf(args.method).unserved === null && !args.head.cloze;
+  return isServed ? adapterOutcome(args) : runOutcome(args);
 }
 
 async function adapterOutcome(args: OutcomeArguments): Promise<Outcome> {
@@ -114,6 +115,7 @@ async function runOutcome(args: OutcomeArguments): Promise<Outcome> {
       const manifest: RunManifest = {
         ...{ ...draft, ...found(metrics, metrics.trained, dev) },
         ...{ method, files: { [runFiles.parameters]: ref } },
+        ...(head.cloze ? { cloze: head.cloze } : {}),
       };
       return [
         [runFiles.parameters, file],

@@ -11,6 +11,7 @@ import { parseDocument } from '../functions/artifacts/document.ts';
 import { AdapterFields } from '../functions/artifacts/manifests.ts';
 import { float32, readSafetensors } from '../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../functions/error.ts';
+import { Cloze } from './few-shot/cloze.ts';
 import { MethodSpec, methodOf } from './methods/methods.ts';
 
 export const runFiles = { manifest: 'run.json', parameters: 'parameters.safetensors' } as const;
@@ -22,6 +23,7 @@ export const RunManifest = AdapterFields.omit({
   ...{ lora: true, ia3: true, prompt: true, prefix: true, quantization: true, files: true },
 }).extend({
   method: MethodSpec,
+  cloze: Cloze.optional(),
   files: AdapterFields.shape.files.omit({ 'adapter.safetensors': true }).extend({
     [runFiles.parameters]: FileRef,
   }),
@@ -67,6 +69,11 @@ export async function readRunDirectory(directory: string): Promise<RunDirectory>
 export async function unserved(directory: string): Promise<VeneerError> {
   const { manifest } = await readRunDirectory(directory);
   const { name } = manifest.method;
+  if (manifest.cloze)
+    return new VeneerError(
+      'invalid_artifact',
+      `${directory} was trained by --verbalizer, whose head reads the place of a mask, which serving does not: no adapter comes of it; train without --verbalizer for one`,
+    );
   return new VeneerError(
     'invalid_artifact',
     `${directory} was trained by --method ${name}, which ${methodOf(manifest.method).unserved}: no adapter comes of it; npx trainer export ${directory} --format onnx --out DIR writes it as a model by itself`,

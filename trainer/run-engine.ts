@@ -25,8 +25,8 @@ export async function openRunEngine(
   { store, base, directory, engine, cacheDir }: RunEngineOptions,
 ): Promise<ServingEngine> {
   checkBase(manifest.base, base, directory);
-  const { method, task, labels } = manifest;
-  const head = { task, head: manifest.head, labels: labels.length };
+  const { method, task, labels, cloze } = manifest;
+  const head = { task, head: manifest.head, labels: labels.length, cloze };
   const weights = await readWeightsFile(await baseFile(store, base.name, base.trainingWeights, cacheDir));
   const { layout, logits } = buildStep({ config: base.config, method, head });
   const from = { name: directory, method, manifest, digest, tensors };

@@ -26,12 +26,21 @@ interface StartArguments {
 export async function startValues({ layout, seed, weights, from }: StartArguments): Promise<Float32Array> {
   const base = new Map<string, Float32Array>();
   for (const { init } of layout.parameters)
-    if (typeof init === 'object' && 'base' in init)
-      base.set(init.base, (await readWeight(weights, init.base))!);
+    if (typeof init === 'object' && 'base' in init) base.set(init.base, await weightOf(weights, init.base));
   const values = initialValues(layout, { seed, stream: initStream }, base);
   if (!from) return values;
   inherit(layout, values, from);
   return values;
+}
+
+/** Only a masked-language head may be missing. */
+async function weightOf(weights: WeightsFile, name: string): Promise<Float32Array> {
+  const tensor = await readWeight(weights, name);
+  if (tensor) return tensor;
+  throw new VeneerError(
+    'usage',
+    `--verbalizer: the base has no tensor ${name}: its checkpoint has no masked-language head (or it was pulled before those were kept: pull it again with --force)`,
+  );
 }
 
 /** Where a value is of `from`: 1, else 0. */
@@ -81,6 +90,7 @@ export function checkStart({ name, manifest, method }: Trained, run: RunDescript
     ['targetModules', 'target modules'],
     ['alpha', 'alpha'],
     ['tokens', 'virtual tokens'],
+    ['adapterSize', 'adapter size'],
   ] as const)
     if (!run.grows || setting === 'targetModules') compare(what, theirs![setting], ours![setting]);
 }

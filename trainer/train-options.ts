@@ -8,6 +8,7 @@ import type { ContinualOptions } from './continual/options.ts';
 import type { ColumnOptions } from './data/columns.ts';
 import type { Ratios } from './data/holdout.ts';
 import type { DropoutSpec } from './dropout.ts';
+import type { FewShotOptions } from './few-shot/choice.ts';
 import type { FitOptions } from './fit.ts';
 import type { MethodSpec } from './methods/methods.ts';
 import type { Trained } from './trained.ts';
@@ -20,6 +21,10 @@ export interface TrainOptions extends Omit<FitOptions, 'microBatches'>, Continua
   columns: ColumnOptions;
   /** What to hold out of train. */
   split?: Ratios;
+  /** Examples to keep of each class of train. */
+  perClass?: number;
+  /** A start for few examples a class. */
+  fewShot?: FewShotOptions | undefined;
   /** More examples of train. */
   augment?: AugmentOptions | undefined;
   classWeights?: ClassWeights;

@@ -25,6 +25,8 @@ import { closeDevices, openDevices } from './devices.ts';
 import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
 import type { Engine, WeightsFile } from './engines/engine.ts';
+import { beginFewShot } from './few-shot/begin.ts';
+import { chooseFewShot } from './few-shot/choice.ts';
 import type { FitArguments, StepReport } from './fit.ts';
 import { freshState } from './fit-state.ts';
 import { headSpec } from './head-spec.ts';
@@ -109,17 +111,20 @@ interface Run {
 }
 
 async function trainOn(
-  base: Base,
+  untouched: Base,
   { store, engine, options, observer, task, data: given, inspection, started, opened }: Run,
 ): Promise<TrainResult> {
-  const { manifest } = base;
+  const { manifest } = untouched;
   const { config } = manifest;
   const { from } = options;
   const { problem = 'single-label' } = given;
   const grows = options.orthogonal !== undefined;
   if (from) checkStart(from, { ...options, problem, base: manifest, grows });
   const replay = await replayOf(options, given.train, observer.log);
-  const data = { ...given, train: replay.train };
+  const few = chooseFewShot({ options, problem, train: replay.train, tokenizer: untouched.tokenizer });
+  if (few) observer.log(few.note);
+  const base = few ? { ...untouched, tokenizer: few.tokenizer } : untouched;
+  const data = { ...given, train: few?.train ?? replay.train };
   const labels = labelsAfter(from, task.known(data.train).labels, isContinual(options));
   const virtual = settingsOf(options.method);
   const window = windowOptions(task, { ...options, before: from?.manifest, virtual }, manifest);
@@ -133,7 +138,8 @@ async function trainOn(
   for (const example of scored?.examples ?? []) encodeExample(task, example, context);
   observer.log(`${data.train.examples.length} examples in ${rows.length} windows, ${labels.length} labels`);
 
-  const head = headSpec({ task, options, labels, problem, rows, pooling: manifest.pooling });
+  const { pooling } = manifest;
+  const head = headSpec({ task, options, labels, problem, rows, pooling, few });
   const { method, dropout, rDrop, precision, cacheDir } = options;
   if (methodOf(method).unserved === null)
     checkServed({ ...options, ...settingsOf(method), head: head.head }, manifest);
@@ -161,7 +167,10 @@ async function trainOn(
     `${step.layout.size} trainable parameters (${head.head.kind} head, ${describeMethod(method)})`,
   );
 
-  const draft = draftManifest({ manifest, options, task, data, labels, head, window, engine: engine.name });
+  const draft = draftManifest({
+    ...{ manifest, options, task, data, labels, head, window, fewShot: few?.plan },
+    engine: engine.name,
+  });
   const outcome = await openOutcome({
     ...{ base, task, head, draft, engine, weights },
     layout: step.layout,
@@ -187,8 +196,14 @@ async function trainOn(
     },
   };
   const { signal } = observer;
-  const state =
-    (await startState({ ...options, layout: step.layout, run, log: observer.log })) ?? freshState(start);
+  const saved = await startState({ ...options, layout: step.layout, run, log: observer.log });
+  if (few && !saved)
+    await beginFewShot({
+      ...{ plan: few.plan, engine, config, method, frozen: frozen.seams, weights: frozen.weights },
+      ...{ rows, labels: labels.length, layout: step.layout, values: start, options, signal },
+      log: observer.log,
+    });
+  const state = saved ?? freshState(start);
   const stepLog = await openStepLog(join(options.out, stepsFile), state.optimizer.steps);
   const programs = await openDevices({
     engine,

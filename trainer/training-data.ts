@@ -6,6 +6,7 @@ import { openWordnet } from './augment/wordnet.ts';
 import type { Dataset, Split } from './data/dataset.ts';
 import { type Example, holdOut } from './data/holdout.ts';
 import { described, type Inspection, inspect } from './data/inspect.ts';
+import { keepPerClass } from './data/per-class.ts';
 import { localPath } from './data/remote.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import type { TrainOptions } from './train-options.ts';
@@ -20,7 +21,7 @@ export async function readTrainingData(
   options: TrainOptions,
   log: (line: string) => void,
 ): Promise<TrainingData> {
-  const { columns, evalData, split, seed, cacheDir } = options;
+  const { columns, evalData, split, perClass, seed, cacheDir } = options;
   if (columns.problem !== undefined && task.serving.name !== 'classification')
     throw new VeneerError('usage', `--problem ${columns.problem}: only classification has problems`);
   if (split !== undefined && evalData !== undefined)
@@ -33,6 +34,7 @@ export async function readTrainingData(
     data = { ...data, dev };
   }
   if (split !== undefined) data = holdOut(data, split, seed);
+  if (perClass !== undefined) data = { ...data, train: keepPerClass(data.train, perClass, seed) };
   const inspection = inspect(data);
   report(data, inspection, log);
   if (options.augment !== undefined) data = { ...data, train: augmented(data.train, options, log) };

@@ -90,6 +90,7 @@ test.each([
   ['--precision int4'],
   ['--method dora'],
   ['--method ia3 --precision int8'],
+  ['--method houlsby --adapter-size 5 --precision int8'],
   ['--method bitfit'],
   ['--method full'],
 ])('%s: killed (-9) after a checkpoint, it goes on to the same bytes', async flags => {

@@ -1,5 +1,5 @@
 /**
- * One training step against PyTorch and PEFT (golden/peft, written by peft.py, prefix.py and dropout.py in float64): logits, loss and the gradient of
+ * One training step against PyTorch and PEFT (golden/peft, written by peft.py, prefix.py, houlsby.py and dropout.py in float64): logits, loss and the gradient of
  * every trainable tensor, on both engines.
  */
 import { readFileSync } from 'node:fs';
@@ -32,6 +32,7 @@ interface Case {
   targetModules?: TargetModule[];
   /** Tokens of a prompt or prefix. */
   virtual?: number;
+  adapterSize?: number;
   activation: string;
   labelSmoothing: number;
   problem?: Problem;
@@ -47,7 +48,7 @@ const path = (name: string) => fileURLToPath(new URL(`peft/${name}`, import.meta
 const json = (name: string) => JSON.parse(readFileSync(path(name), 'utf8'));
 const tensorsOf = (name: string) => readSafetensors(readFileSync(path(name)), name);
 
-const cases: Case[] = [...json('cases.json'), ...json('prefix.json')];
+const cases: Case[] = [...json('cases.json'), ...json('prefix.json'), ...json('houlsby.json')];
 const dropoutCases: Case[] = json('dropout.json');
 const config = json('config.json');
 const weights: WeightsFile = {
@@ -82,9 +83,9 @@ function headOf({ task, problem, labels, head, labelSmoothing, classWeights }: C
 }
 
 function stepOf(testCase: Case): Step {
-  const { method = 'lora', activation, dropout, rank, alpha, rsLora, targetModules } = testCase;
+  const { method = 'lora', activation, dropout, rank, alpha, rsLora, targetModules, adapterSize } = testCase;
   const flags = {
-    ...{ rank, alpha, rsLora, targetModules },
+    ...{ rank, alpha, rsLora, targetModules, adapterSize },
     ...(testCase.virtual === undefined ? {} : { [`${method}Tokens`]: testCase.virtual }),
   };
   return buildStep({
@@ -244,7 +245,7 @@ describe.each(engines.map(engine => [engine.name, engine] as const))('the %s eng
 });
 
 test.each(cases.map(testCase => [testCase.name, testCase] as const))(
-  '%s: PEFT trains the same tensors under the same names',
+  '%s: PyTorch trains the same tensors under the same names, which are PEFT’s where it has the method',
   (_, testCase) => {
     const golden = tensorsOf(`${testCase.name}.safetensors`);
     const ofPeft = [...golden]

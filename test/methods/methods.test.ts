@@ -60,6 +60,7 @@ describe('options', () => {
       () => specOf('prefix', { promptTokens: 3 }),
       '--prompt-tokens goes with --method prompt, not with prefix',
     ],
+    [() => specOf('lora', { adapterSize: 3 }), '--adapter-size goes with --method houlsby, not with lora'],
     [() => specOf('lora', { fromScratch: true }), '--from-scratch goes with --method full, not with lora'],
   ])('of another method are refused: %#', (choose, told) => {
     expect(choose).toThrow(told);

@@ -6,7 +6,7 @@ import { VeneerError } from '../../functions/error.ts';
 import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
 import { openTokenizer } from '../../functions/tokenizer/open.ts';
 import { familyOf } from '../models/families.ts';
-import { encoderTensors } from './checkpoint.ts';
+import { encoderTensors, maskedHeadTensors } from './checkpoint.ts';
 import { measureFidelity } from './fidelity.ts';
 import { type PrecisionName, precisions } from './precision.ts';
 import { servingGraphs } from './serving-graph.ts';
@@ -44,16 +44,20 @@ export async function buildBase(
     if (!files.some(file => file.sha256 === digest)) files.push({ sha256: digest, bytes });
     return { sha256: digest, bytes: bytes.length };
   };
-  const floats = encoderTensors(readSafetensors(source, 'model.safetensors'), encoder, family);
+  const checkpoint = readSafetensors(source, 'model.safetensors');
+  const floats = encoderTensors(checkpoint, encoder, family);
+  const masked = maskedHeadTensors(checkpoint, encoder, family);
   const tokenizerText = new TextDecoder().decode(tokenizerJson);
   const compiled = compileTokenizer(tokenizerText);
   checkVocabulary(tokenizerText, encoder);
-  const float32 = storedWeights(floats, encoder, precisions.fp32);
+  const float32 = storedWeights(new Map([...floats, ...masked]), encoder, precisions.fp32);
   const measured = { config: encoder, tokenizer: openTokenizer(compiled), float32 };
   const smoothing = precisions[precision].rounds
     ? await measureSmoothing({ ...measured, tensors: floats })
     : undefined;
-  const stored = storedWeights(floats, encoder, precisions[precision], smoothing);
+  // A float32 base serves from the file that is trained on.
+  const stored =
+    precision === 'fp32' ? float32 : storedWeights(floats, encoder, precisions[precision], smoothing);
   const weights = keep(stored);
   const places = [...readSafetensors(stored, 'weights')].map(
     ([tensor, { offset, data }]) => [tensor, { offset, bytes: data.length }] as const,

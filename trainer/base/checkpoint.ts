@@ -8,6 +8,7 @@ import { familyNames } from '../../functions/artifacts/modules.ts';
 import { float32, type Tensor } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
 import type { Family } from '../models/family.ts';
+import { maskedHead, maskedTensors } from '../models/masked-head.ts';
 
 const refuse = (problem: string) => new VeneerError('invalid_artifact', `model.safetensors: ${problem}`);
 
@@ -15,14 +16,7 @@ const refuse = (problem: string) => new VeneerError('invalid_artifact', `model.s
 const oldName = (name: string) =>
   name.replace(/LayerNorm\.weight$/, 'LayerNorm.gamma').replace(/LayerNorm\.bias$/, 'LayerNorm.beta');
 
-/** With the pooler, where there is one. */
-export function encoderTensors(
-  source: ReadonlyMap<string, Tensor>,
-  config: EncoderConfig,
-  family: Family,
-): Map<string, FloatTensor> {
-  const { prefix, pooler } = familyNames(config.family);
-  const h = config.hiddenSize;
+function openTensors(source: ReadonlyMap<string, Tensor>, { prefix }: { prefix: string }) {
   const find = (name: string): Tensor | undefined =>
     [name, `${prefix}.${name}`, oldName(name), `${prefix}.${oldName(name)}`]
       .map(candidate => source.get(candidate))
@@ -38,6 +32,18 @@ export function encoderTensors(
     if (!data.every(Number.isFinite)) throw refuse(`tensor ${name} holds a value that is not finite`);
     return data;
   };
+  return { find, read };
+}
+
+/** With the pooler, where there is one. */
+export function encoderTensors(
+  source: ReadonlyMap<string, Tensor>,
+  config: EncoderConfig,
+  family: Family,
+): Map<string, FloatTensor> {
+  const { prefix, pooler } = familyNames(config.family);
+  const h = config.hiddenSize;
+  const { find, read } = openTensors(source, { prefix });
   const made = family.made?.(config);
   const valuesOf = (name: string, shape: readonly number[]): Float32Array => {
     const recipe = made?.get(name);
@@ -56,4 +62,21 @@ export function encoderTensors(
   ] as const)
     if (find(name)) tensors.set(name, { shape, data: read(name, shape) });
   return tensors;
+}
+
+/** The masked-language head; empty where the checkpoint has none, or one whose decoder is not the table of words. */
+export function maskedHeadTensors(
+  source: ReadonlyMap<string, Tensor>,
+  config: EncoderConfig,
+  family: Family,
+): Map<string, FloatTensor> {
+  const head = maskedHead(config);
+  const { find, read } = openTensors(source, familyNames(config.family));
+  if (!head) return new Map();
+  const shapes = [...maskedTensors(head, config)];
+  if (shapes.some(([name]) => !find(name))) return new Map();
+  const decoder = find(head.decoder);
+  const table = find(family.largeTables[0]!)!;
+  if (decoder && Buffer.compare(decoder.data, table.data) !== 0) return new Map();
+  return new Map(shapes.map(([name, shape]) => [name, { shape, data: read(name, shape) }]));
 }

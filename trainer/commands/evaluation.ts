@@ -16,6 +16,7 @@ import { localPath } from '../data/remote.ts';
 import { encodeExample } from '../encode.ts';
 import { onnxEngine } from '../engines/onnx.ts';
 import { answer, type Evaluated, scoreOf } from '../evaluate.ts';
+import { parseTemplate } from '../few-shot/template.ts';
 import { standIn } from '../forward-engine.ts';
 import { isRunDirectory, type RunManifest, readRunDirectory } from '../run-directory.ts';
 import { openRunEngine } from '../run-engine.ts';
@@ -103,8 +104,10 @@ export async function openEvaluation(
   try {
     const adapter = await load(base);
     own = await engine?.(base);
-    const scored = { tokenizer: base.tokenizer, engine: own ?? base.engine };
-    const context = { tokenizer: base.tokenizer, ...manifest };
+    const cloze = 'cloze' in manifest ? manifest.cloze : undefined;
+    const tokenizer = cloze ? parseTemplate(cloze.template, base.tokenizer).tokenizer : base.tokenizer;
+    const scored = { tokenizer, engine: own ?? base.engine };
+    const context = { tokenizer, ...manifest };
     return {
       manifest,
       async read(path, columns) {

@@ -63,6 +63,11 @@ export async function exportAdapter(
   const { manifest, digest, file } = trained;
   const base = await readBase(store, manifest.base.name);
   checkBase(manifest.base, base, adapter);
+  if ('cloze' in manifest && manifest.cloze)
+    throw new VeneerError(
+      'usage',
+      `${adapter} was trained by --verbalizer: a template is part of it, which no format of export holds`,
+    );
   if (file && 'quantization' in manifest) readAdapter(file, { manifest, digest, config: base.config });
   const { files, warning } = await writers[format](store, trained, base);
   await makeDirectory(out);

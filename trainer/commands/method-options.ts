@@ -46,6 +46,7 @@ export function methodOptions(command: Command): Command {
     .option('--target-modules <list>', 'adapted layers, out of q,k,v,o,u,d (default all)', parseModules)
     .option('--prompt-tokens <n>', 'prompt: trained vectors before the words (default 20)', whole(1, 256))
     .option('--prefix-tokens <n>', 'prefix: trained keys and values of a layer (default 20)', whole(1, 256))
+    .option('--adapter-size <n>', 'houlsby: width of the bottlenecks (default 64)', whole(1, 1024))
     .option('--from-scratch', 'full: start from random weights instead of the base')
     .option(
       '--from <adapter>',
@@ -56,7 +57,7 @@ export function methodOptions(command: Command): Command {
 
 const methodFlags = [
   ...(['rank', 'alpha', 'rsLora', 'targetModules', 'fromScratch'] as const),
-  ...(['promptTokens', 'prefixTokens'] as const),
+  ...(['promptTokens', 'prefixTokens', 'adapterSize'] as const),
 ];
 
 /** The options that give a method its settings. */

@@ -1,7 +1,7 @@
 /** `train`: fine-tunes one adapter and leaves it in a directory. */
 import { type Command, Option } from 'commander';
 import { type AdapterManifest, problems } from '../../functions/artifacts/manifests.ts';
-import { type TaskName, tasks } from '../../functions/artifacts/names.ts';
+import { tasks } from '../../functions/artifacts/names.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
 import type { ContinualOptions } from '../continual/options.ts';
@@ -33,13 +33,20 @@ import {
 } from './command.ts';
 import { continualMethod, continualOptions } from './continual-options.ts';
 import { columnOptions, type DataFlags, dataFlags, parseClassWeights, parseSplit } from './data-flags.ts';
-import { checkRDrop } from './dropout-options.ts';
+import { checkRDrop, type DropoutFlags, dropoutFlags } from './dropout-options.ts';
+import { type FewShotFlags, fewShotFlags, resolveFewShot } from './few-shot-options.ts';
 import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
 
-export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, AugmentFlags, ContinualOptions {
-  task: TaskName;
+export interface TrainFlags
+  extends SharedOptions,
+    MethodOptions,
+    DataFlags,
+    AugmentFlags,
+    FewShotFlags,
+    DropoutFlags,
+    ContinualOptions {
   data: string;
   evalData?: string;
   base: string;
@@ -56,9 +63,6 @@ export interface TrainFlags extends SharedOptions, MethodOptions, DataFlags, Aug
   evalSteps?: number;
   saveSteps?: number;
   patience: number;
-  dropout: number;
-  attentionDropout: number;
-  rDrop: number;
   devices: number;
   engine?: EngineName;
   device?: 'cpu' | 'cuda';
@@ -154,7 +158,8 @@ export const trainDefaults = {
 /** Every option of `train`. */
 export function trainFlags(command: Command): Command {
   const d = trainDefaults;
-  return augmentFlags(dataFlags(continualOptions(methodOptions(shared(command)))))
+  const base = dropoutFlags(continualOptions(methodOptions(shared(command))));
+  return fewShotFlags(augmentFlags(dataFlags(base)))
     .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
     .requiredOption(
       '--data <path>',
@@ -182,7 +187,7 @@ export function trainFlags(command: Command): Command {
     .option('--max-grad-norm <x>', 'gradient clipping by global norm', real(0, 1e6, true), d.maxGradientNorm)
     .option(
       '--patience <n>',
-      'stop after so many evaluations without a better dev metric; 0 never',
+      'stop after n evaluations without a better dev metric',
       whole(0, 10_000),
       d.patience,
     )
@@ -206,9 +211,6 @@ export function trainFlags(command: Command): Command {
         .default(d.quantization),
     )
     .option('--seed <n>', 'seed of everything random', whole(0, 2 ** 32 - 1), d.seed)
-    .option('--dropout <p>', 'rate after embeddings and sublayers and before the head', real(0, 0.9), 0)
-    .option('--attention-dropout <p>', 'rate of attention probabilities', real(0, 0.9), 0)
-    .option('--r-drop <alpha>', 'classification: weight of R-Drop (needs dropout)', real(0, 100), d.rDrop)
     .option('--eval-steps <n>', 'steps between evaluations (default: an epoch)', whole(1, 1e9))
     .option('--save-steps <n>', 'steps between checkpoints (default: as evaluations)', whole(1, 1e9))
     .option('--resume', 'go on from the checkpoint in --out, where there is one', false)
@@ -223,11 +225,7 @@ export function trainFlags(command: Command): Command {
     .addOption(new Option('--device <device>', 'where the onnx engine runs').choices(['cpu', 'cuda']))
     .option('--auto-batch', 'halve batches, with accumulation, that the device has no memory for', false)
     .option('--log-dir <directory>', 'write TensorBoard events there')
-    .option(
-      '--split <ratios>',
-      'hold out so much of train for dev, or for dev and test (0.1,0.1)',
-      parseSplit,
-    )
+    .option('--split <ratios>', 'hold out of train for dev, or for dev and test (0.1,0.1)', parseSplit)
     .addOption(
       new Option(
         '--problem <problem>',
@@ -253,7 +251,8 @@ export async function resolveOptions(
   log: (line: string) => void,
 ): Promise<TrainOptions & ShownOptions> {
   const { maxGradNorm, classWeights, dropout: hidden, attentionDropout: attention, ...told } = flags;
-  const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...trained } = told;
+  const { augment: _augment, augmentUnit: _unit, synonyms: _synonyms, ...plain } = told;
+  const { contrastiveSteps: _steps, template: _template, verbalizer: _words, ...trained } = plain;
   // What only says where things are and how they are shown is no part of a run.
   const { store: _store, json: _json, tenant: _tenant, ...rest } = trained;
   checkRDrop(flags);
@@ -268,6 +267,7 @@ export async function resolveOptions(
     from,
     columns: await columnOptions(flags),
     augment: await resolveAugment(flags),
+    fewShot: await resolveFewShot(flags),
     ...(classWeights === undefined ? {} : { classWeights: await parseClassWeights(classWeights) }),
     cacheDir,
   };

@@ -14,9 +14,10 @@ import type { ExternalWeights, InlineWeights } from '../graph/onnx-emitter.ts';
 import { type Node, topologicalOrder, type Value } from '../graph/value.ts';
 import { type HeadSpec, headLogits, headParameters } from '../heads.ts';
 import { frozenSeams } from '../methods/frozen.ts';
-import { mergesOf } from '../methods/methods.ts';
+import { adaptedSeams, type MethodSpec, mergesOf, methodOf, methodParameters } from '../methods/methods.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderInputs } from '../models/family.ts';
+import type { Parameter } from '../parameters.ts';
 import type { Trained } from '../trained.ts';
 import { readWeight } from '../weights.ts';
 import { emitInputs, isDerivable, modelInputs } from './inputs.ts';
@@ -45,7 +46,7 @@ export async function onnxExport(
   const { config } = base;
   const { task, head: kind, labels } = trained.manifest;
   const head: HeadSpec = { task, head: kind, labels: labels.length };
-  const outputs = outputsOf(head, base);
+  const outputs = outputsOf(head, base, trained.method);
   const nodes = topologicalOrder(Object.values(outputs));
   const needed = new Set(namesOf(nodes, 'input'));
   for (const input of needed)
@@ -81,13 +82,16 @@ const outputNames: Record<TaskName, readonly string[]> = {
   'question-answering': ['start_logits', 'end_logits'],
 };
 
-function outputsOf(head: HeadSpec, { config }: BaseManifest): Record<string, Value> {
+function outputsOf(head: HeadSpec, { config }: BaseManifest, spec: MethodSpec): Record<string, Value> {
   const g = new Graph();
+  const stored = (given: readonly Parameter[]) =>
+    new Map(given.map(({ name, shape }) => [name, g.weight(name, shape)]));
   const inputs = encoderInputs(g);
-  const hidden = familyOf(config.family).encode({ g, config, inputs, ...frozenSeams(config) });
-  const parameters = new Map(
-    headParameters(config, head).map(({ name, shape }) => [name, g.weight(name, shape)]),
-  );
+  const seams = methodOf(spec).hasLayers
+    ? adaptedSeams({ g, config, spec, parameters: stored(methodParameters(config, spec)) })
+    : frozenSeams(config);
+  const hidden = familyOf(config.family).encode({ g, config, inputs, ...seams });
+  const parameters = stored(headParameters(config, head));
   const flat = headLogits({ g, config, spec: head, hidden, parameters });
   const logits = head.head.kind === 'token' ? g.reshape(flat, ['B', 'S', head.labels]) : flat;
   const names = outputNames[head.task];

@@ -17,6 +17,7 @@ export interface MethodFlags {
   fromScratch?: boolean | undefined;
   promptTokens?: number | undefined;
   prefixTokens?: number | undefined;
+  adapterSize?: number | undefined;
 }
 
 /** Where the encoder lets others in: how its linear layers are applied, its tables read, and what its attention sees. */
@@ -55,6 +56,8 @@ export interface Method<Spec> {
   overRounded: boolean;
   /** Why what it trains cannot be served, after "it"; null where it is served. */
   unserved: string | null;
+  /** An exported model has layers of it that nothing of the base can hold; left out: all of it is merged. */
+  hasLayers?: true;
   /** Without the head's. */
   parameters(config: EncoderConfig, spec: Spec): Parameter[];
   /**

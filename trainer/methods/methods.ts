@@ -11,6 +11,7 @@ import { BitfitSpec, bitfit } from './bitfit.ts';
 import { DoraSpec, dora } from './dora.ts';
 import { frozenSeams } from './frozen.ts';
 import { FullSpec, full } from './full.ts';
+import { HoulsbySpec, houlsby } from './houlsby.ts';
 import { Ia3Spec, ia3 } from './ia3.ts';
 import { LoraSpec, lora } from './lora.ts';
 import type {
@@ -32,6 +33,7 @@ export const MethodSpec = z.discriminatedUnion('name', [
   Ia3Spec,
   PromptSpec,
   PrefixSpec,
+  HoulsbySpec,
   BitfitSpec,
   FullSpec,
 ]);
@@ -46,6 +48,7 @@ export const methods: { [Name in MethodName]: Method<Extract<MethodSpec, { name:
   ia3,
   prompt,
   prefix,
+  houlsby,
   bitfit,
   full,
 };
@@ -108,5 +111,6 @@ export function mergesOf(args: MergeArguments<MethodSpec>): ReadonlyMap<string, 
 export function describeMethod(spec: MethodSpec): string {
   if ('targetModules' in spec) return `${spec.name} on ${spec.targetModules.join(',')}`;
   if ('tokens' in spec) return `${spec.name} of ${spec.tokens} tokens`;
+  if ('adapterSize' in spec) return `${spec.name} of size ${spec.adapterSize}`;
   return 'fromScratch' in spec && spec.fromScratch ? `${spec.name}, from scratch` : spec.name;
 }

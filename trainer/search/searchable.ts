@@ -13,6 +13,7 @@ const searchable = [
     'targetModules',
     'promptTokens',
     'prefixTokens',
+    'adapterSize',
     'maxLength',
     'stride',
     'precision',
