@@ -478,7 +478,7 @@ describe('no primitive and no gradient rule is left out', () => {
     // Indices, and 8-bit weights with their scales.
     expect(unasked).toEqual([
       ...['quantizedLinear 1', 'quantizedLinear 2', 'blockQuantizedLinear 1', 'blockQuantizedLinear 2'],
-      ...['gather 1', 'scatterAdd 1'],
+      ...['gather 1', 'scatterAdd 1', 'replaceRows 1'],
     ]);
   });
 });
