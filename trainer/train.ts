@@ -6,7 +6,6 @@
 import { join } from 'node:path';
 import { canonicalJson } from '../functions/artifacts/digest.ts';
 import type { Metrics } from '../functions/artifacts/manifests.ts';
-import { familyNames } from '../functions/artifacts/modules.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type Base, openBase } from '../functions/base.ts';
 import { checkServed } from '../functions/engine/variants.ts';
@@ -24,15 +23,15 @@ import type { Inspection } from './data/inspect.ts';
 import { closeDevices, openDevices } from './devices.ts';
 import { draftManifest } from './draft-manifest.ts';
 import { encodeExample } from './encode.ts';
-import type { Engine, WeightsFile } from './engines/engine.ts';
+import type { Engine } from './engines/engine.ts';
 import { beginFewShot } from './few-shot/begin.ts';
 import { chooseFewShot } from './few-shot/choice.ts';
 import type { FitArguments, StepReport } from './fit.ts';
 import { freshState } from './fit-state.ts';
 import { headSpec } from './head-spec.ts';
-import type { Pooler } from './heads.ts';
 import { checkRounded, describeMethod, methodOf, settingsOf } from './methods/methods.ts';
 import { openOutcome } from './outcome.ts';
+import { poolerOf } from './pooler.ts';
 import { removePrevious, saveCheckpoint, startState } from './resume.ts';
 import { checkStart, labelsAfter, startValues } from './start.ts';
 import { buildStep } from './step.ts';
@@ -42,7 +41,6 @@ import { trainingTasks } from './tasks/tasks.ts';
 import type { AnyTrainingTask } from './tasks/training-task.ts';
 import { decidingOptions, type TrainOptions } from './train-options.ts';
 import { readTrainingData } from './training-data.ts';
-import { readWeight } from './weights.ts';
 import { windowOptions } from './window-options.ts';
 
 export interface TrainObserver {
@@ -121,7 +119,10 @@ async function trainOn(
   const grows = options.orthogonal !== undefined;
   if (from) checkStart(from, { ...options, problem, base: manifest, grows });
   const replay = await replayOf(options, given.train, observer.log);
-  const few = chooseFewShot({ options, problem, train: replay.train, tokenizer: untouched.tokenizer });
+  const few = chooseFewShot({
+    ...{ options, problem, train: replay.train, tokenizer: untouched.tokenizer },
+    counts: inspection.splits.train!.labels,
+  });
   if (few) observer.log(few.note);
   const base = few ? { ...untouched, tokenizer: few.tokenizer } : untouched;
   const data = { ...given, train: few?.train ?? replay.train };
@@ -273,16 +274,6 @@ async function trainOn(
     stepMsMedian: median(stepMs),
     peakRssMb: process.resourceUsage().maxRSS / 1024,
   };
-}
-
-/** The base's pooler, where its checkpoint has one. */
-async function poolerOf(family: string, weights: WeightsFile): Promise<Pooler | undefined> {
-  const { pooler } = familyNames(family);
-  const [weight, bias] = [
-    await readWeight(weights, `${pooler}.weight`),
-    await readWeight(weights, `${pooler}.bias`),
-  ];
-  return weight && bias ? { weight, bias } : undefined;
 }
 
 function describe(what: string, metrics: Metrics): string {

@@ -17,14 +17,19 @@ const examplesOf = (counts: Record<string, number>) =>
   Object.entries(counts).flatMap(([label, count]) =>
     Array.from({ length: count }, (_, i) => example(label, i)),
   );
+const tally = (examples: readonly ClassificationExample[]) => {
+  const counts: Record<string, number> = {};
+  for (const { labels } of examples) counts[labels[0]!] = (counts[labels[0]!] ?? 0) + 1;
+  return counts;
+};
 const choose = (
   examples: ClassificationExample[],
-  told: Partial<Told['options']> & { problem?: Problem } = {},
+  told: Partial<Told['options']> & { problem?: Problem; counts?: Told['counts'] } = {},
 ) => {
-  const { problem = 'single-label', ...options } = told;
+  const { problem = 'single-label', counts, ...options } = told;
   return chooseFewShot({
     options: { task: 'classification', method: { name: 'lora' }, fewShot: {}, ...options },
-    ...{ problem, tokenizer: fakeTokenizer() },
+    ...{ problem, tokenizer: fakeTokenizer(), counts: counts ?? tally(examples) },
     train: { examples, skipped: [], digest: 'of the file' },
   });
 };
@@ -76,6 +81,12 @@ test('from 32 examples a class on, training is plain', () => {
   expect(plain.note).toBe(
     'few-shot: 32 examples a class (from 32 to 99): enough for a head that begins at random',
   );
+});
+
+test('examples that were made of others do not count', () => {
+  const { plan, note } = choose(examplesOf({ spam: 40, ham: 40 }), { counts: { spam: 8, ham: 8 } })!;
+  expect(plan).toMatchObject({ examplesPerClass: 8, start: 'prototypes' });
+  expect(note).toContain('few-shot: 8 examples a class: ');
 });
 
 test('contrastive steps are taken as told, whatever the number of examples', () => {

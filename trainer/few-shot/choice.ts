@@ -51,7 +51,10 @@ interface ChoiceArguments {
     from?: object | undefined;
   };
   problem: Problem;
+  /** What is trained on, with what was made of the data's examples. */
   train: Split<{ where: string }>;
+  /** The data's own examples, by label. */
+  counts: Readonly<Record<string, number>>;
   tokenizer: Tokenizer;
 }
 
@@ -69,12 +72,12 @@ export interface FewShotChoice {
 
 /** @throws VeneerError `usage` where there are no classes of which each text has one. */
 export function chooseFewShot(args: ChoiceArguments): FewShotChoice | undefined {
-  const { options, problem, train, tokenizer } = args;
+  const { options, problem, train, counts: byLabel, tokenizer } = args;
   if (!options.fewShot) return undefined;
   checkProblem(options, problem);
   const examples = train.examples as ClassificationExample[];
-  const counts = countsOf(examples);
-  const examplesPerClass = median([...counts.values()]);
+  const counts = Object.values(byLabel);
+  const examplesPerClass = median([...counts]);
   if (options.fewShot.cloze) {
     const { template, verbalizer } = options.fewShot.cloze;
     checkCloze(options, examples);
@@ -89,7 +92,7 @@ export function chooseFewShot(args: ChoiceArguments): FewShotChoice | undefined 
   }
   const { start, contrastiveSteps: usual } = approaches.find(({ below }) => examplesPerClass < below)!;
   const { contrastiveSteps = usual } = options.fewShot;
-  const names = start === 'prototypes' ? namesAsExamples([...counts.keys()], examples) : [];
+  const names = start === 'prototypes' ? namesAsExamples(labelsOf(examples), examples) : [];
   if (contrastiveSteps > 0) checkPairs([...examples, ...names], contrastiveSteps);
   const plan = { examplesPerClass, start, labelNames: names.length, contrastiveSteps };
   return {
@@ -125,12 +128,6 @@ function checkCloze(
   if (pair) throw refuse(`a template holds one text, and ${pair.where} is a pair`);
 }
 
-function countsOf(examples: readonly ClassificationExample[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { labels } of examples) counts.set(labels[0]!, (counts.get(labels[0]!) ?? 0) + 1);
-  return counts;
-}
-
 /** The lower one of two. */
 function median(counts: number[]): number {
   return counts.sort((a, b) => a - b)[(counts.length - 1) >> 1]!;
@@ -151,16 +148,16 @@ function namesAsExamples(
 
 /** Closeness is learned from two examples of a class. */
 function checkPairs(examples: readonly ClassificationExample[], steps: number): void {
-  if (Math.max(...countsOf(examples).values()) > 1) return;
+  if (examples.length > labelsOf(examples).length) return;
   throw new VeneerError(
     'invalid_data',
     `--contrastive-steps ${steps}: no class has two examples, nor one and a name of words: add some, or leave it out`,
   );
 }
 
-function described(plan: FewShotPlan, counts: ReadonlyMap<string, number>): string {
+function described(plan: FewShotPlan, counts: readonly number[]): string {
   const { examplesPerClass, start, labelNames: names, contrastiveSteps: steps } = plan;
-  const [least, most] = [Math.min(...counts.values()), Math.max(...counts.values())];
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
   const spread = least === most ? '' : ` (from ${least} to ${most})`;
   const heads = {
     prototypes: 'the head begins at the prototypes',
