@@ -1,4 +1,7 @@
-/** What one batch, and one tenant, may ask for. */
+/**
+ * What one batch, and one tenant, may ask for. These are a batch's limits: what it computes counts as usage and not against
+ * a key's tokens a minute, which keep one caller from another's way, where batches never are.
+ */
 
 export interface BatchLimits {
   maxLines: number;

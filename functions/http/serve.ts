@@ -77,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+/** This makes the process's Request and Response the server's own, which cost half of what Node's do. */
 function serverOf({ fetch }: { fetch: Parameters<typeof createAdaptorServer>[0]['fetch'] }): Server {
   return createAdaptorServer({ fetch }) as Server;
 }

@@ -203,6 +203,59 @@ describe.skipIf(!executablePath)('in Chromium', () => {
     });
   });
 
+  test('a conversation is sent in turns, and the answer marked in the turn that has it', async () => {
+    await onPage('/playground', {}, async (page, requests) => {
+      const turns = [
+        { speaker: 'Mara', text: '😀 I live in Lisbon, and José works in Oslo.\nIt is 10:30 there.' },
+        { speaker: 'the agent', text: 'Jonas bought it from Mara.' },
+        { speaker: 'Mara', text: '' },
+      ];
+      const lines = turns.map(turn => `${turn.speaker}: ${turn.text}`).join('\n');
+      await useKey(page);
+      await pick(page, 'question-answering');
+      await page.getByLabel('Question', { exact: true }).fill(question);
+      await page.getByLabel('Answer in').selectOption('a conversation');
+      await page.getByLabel('Conversation').fill(lines);
+      await page.getByRole('button', { name: 'Ask' }).click();
+      await page.locator('#answer:visible').waitFor();
+      const sent = requests.findLast(request => request.method() === 'POST')!.postDataJSON();
+      expect(sent.inputs).toEqual({ question, context: turns });
+      const { answer } = await plain('question-answering', { question, context: turns }, { top_k: 3 });
+      const answers: { answer: string; start: number; turn?: number }[] = answer.outputs[0].answers;
+      expect(answers.filter(({ turn }) => turn !== undefined).length).toBeGreaterThan(1);
+      for (const [i, { answer: expected, start, turn }] of answers.entries()) {
+        await page.locator('.choice').nth(i).click();
+        const marks = page.locator('mark');
+        expect(await marks.allTextContents()).toEqual(expected === '' ? [] : [expected]);
+        if (turn === undefined) continue;
+        expect(await page.locator('.turn').nth(turn).locator('mark').count()).toBe(1);
+        const { speaker } = turns[turn]!;
+        const shown = await page.locator('.turn').nth(turn).textContent();
+        expect(shown).toBe(speaker + turns[turn]!.text);
+        expect(shown!.slice(speaker.length + start).startsWith(expected)).toBe(true);
+      }
+      expect(await page.locator('.turn').count()).toBe(turns.length);
+    });
+  });
+
+  test('a conversation without speakers is not sent, and a passage is again', async () => {
+    await onPage('/playground', {}, async (page, requests) => {
+      await useKey(page);
+      await pick(page, 'question-answering');
+      await page.getByLabel('Question', { exact: true }).fill(question);
+      await page.getByLabel('Passage').fill(text);
+      await page.getByLabel('Answer in').selectOption('a conversation');
+      expect(await page.evaluate("document.getElementById('text').validationMessage")).toContain('speaker');
+      await page.getByRole('button', { name: 'Ask' }).click();
+      expect(requests.filter(request => request.method() === 'POST')).toEqual([]);
+      await page.getByLabel('Answer in').selectOption('a passage');
+      await page.getByRole('button', { name: 'Ask' }).click();
+      await page.locator('#answer:visible').waitFor();
+      const sent = requests.findLast(request => request.method() === 'POST')!.postDataJSON();
+      expect(sent.inputs.context).toBe(text);
+    });
+  });
+
   test('a key, an adapter and a text are given without a mouse', async () => {
     await onPage('/playground', {}, async page => {
       const { keyboard } = page;
@@ -335,6 +388,11 @@ describe.skipIf(!executablePath)('in Chromium', () => {
           if (!(await page.locator('#json').isVisible())) await page.locator('summary').click();
           await check();
         }
+        await page.getByLabel('Answer in').selectOption('a conversation');
+        await page.getByLabel('Conversation').fill(`agent: ${text} ${'x'.repeat(200)}`);
+        await page.getByRole('button', { name: 'Ask' }).click();
+        await page.locator('.turn').waitFor();
+        await check();
       });
     },
   );
