@@ -1,6 +1,6 @@
 /**
- * What one batch, and one tenant, may ask for. These are a batch's limits: what it computes counts as usage and not against
- * a key's tokens a minute, which keep one caller from another's way, where batches never are.
+ * What one batch, and one tenant, may ask for. What a batch computes counts as usage, but not against its key's tokens a
+ * minute: those keep callers out of each other's way, and batches wait behind all of them.
  */
 
 export interface BatchLimits {

@@ -5,14 +5,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { median } from './child.ts';
+import { openLoad, requestBytes } from './http-load.ts';
 import type { StubKind, StubServer } from './http-stub-run.ts';
 
 const kinds: StubKind[] = ['bare', 'route', 'app'];
 const concurrency = 32;
-const requestsPerTurn = 2_000;
+const requestsPerTurn = 4_000;
 const rounds = 21;
 const warmUps = 3;
 const body = JSON.stringify({ model: 'support', inputs: 'Where is my parcel? It was due on Monday.' });
@@ -29,22 +29,11 @@ async function start(kind: StubKind): Promise<Side> {
   });
   ended.catch(() => {});
   const [{ url, key }] = (await Promise.race([once(child, 'message'), ended])) as [StubServer];
-  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
-  const headers = {
-    authorization: `Bearer ${key}`,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-  };
-  const ask = () =>
-    new Promise<void>((resolve, reject) => {
-      request(url, { method: 'POST', agent, headers }, response => {
-        if (response.statusCode !== 200) reject(new Error(`${kind} answered ${response.statusCode}`));
-        response.resume().on('end', resolve);
-      })
-        .on('error', reject)
-        .end(body);
-    });
-  return { child, ask };
+  const address = new URL(url);
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const request = requestBytes(address, headers, body);
+  const load = openLoad(address);
+  return { child, ask: () => load.ask(request) };
 }
 
 async function cpuMs({ child }: Side): Promise<number> {

@@ -3,7 +3,6 @@
  * in an open loop (requests leave on time, whatever the answers do). Server and load share the machine.
  */
 import { writeFile } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { availableParallelism } from 'node:os';
 import { openAdapters } from '../../functions/adapters.ts';
 import { createKey } from '../../functions/artifacts/keys.ts';
@@ -13,6 +12,7 @@ import { classification, classificationOptions } from '../../functions/tasks/cla
 import { cacheDir } from '../commands/command.ts';
 import { publishBenchAdapter } from './adapter.ts';
 import { openBenchBase } from './base.ts';
+import { openLoad, requestBytes } from './http-load.ts';
 import { startServerProcess } from './server-process.ts';
 
 const seconds = 8;
@@ -85,20 +85,13 @@ export async function benchHttp(): Promise<void> {
   const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
   const server = await startServerProcess({ store: store.url, base: manifest.name, workers });
   try {
-    const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+    const address = new URL(`${server.url}/v1/classification`);
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-    const once = (i: number) =>
-      new Promise<void>((resolve, reject) => {
-        const sent = request(
-          `${server.url}/v1/classification`,
-          { method: 'POST', agent, headers },
-          response => {
-            if (response.statusCode !== 200) reject(new Error(`answered ${response.statusCode}`));
-            response.resume().on('end', resolve);
-          },
-        ).on('error', reject);
-        sent.end(JSON.stringify({ model: name, inputs: texts[i % texts.length] }));
-      });
+    const requests = texts.map(inputs =>
+      requestBytes(address, headers, JSON.stringify({ model: name, inputs })),
+    );
+    const load = openLoad(address);
+    const once = (i: number) => load.ask(requests[i % requests.length]!);
     await once(0);
     const capacity = await closedLoop(once);
     const latencies = await openLoop(once, 0.7 * capacity);
