@@ -53,7 +53,7 @@ test.each(['dora', 'bitfit', 'full'])(
   '--method %s changes weights that a rounded base does not have',
   async method => {
     expect(refusalOf(await workspace.train('topics.csv', '--method', method, '--precision', 'int8'), 2)).toBe(
-      `--precision int8 goes with --method lora, ia3, prompt, prefix, not with ${method}`,
+      `--precision int8 goes with --method lora, ia3, prompt, prefix, houlsby, not with ${method}`,
     );
   },
 );

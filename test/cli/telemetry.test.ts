@@ -1,7 +1,7 @@
 /** onnxruntime's own reports of its use, which leave files in the temporary folder where they are on: they are off. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { resultOf, runTrainer } from './trainer.ts';
+import { runTrainer } from './trainer.ts';
 import { openWorkspace, type Workspace } from './workspace.ts';
 
 let workspace: Workspace;
@@ -15,7 +15,12 @@ async function leftBy(name: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const folder = workspace.path(name);
   await mkdir(folder);
   const args = ['evaluate', 'adapter', '--data', 'topics.csv', '--json'];
-  resultOf(await runTrainer(args, { cwd: workspace.folder, env: { TMPDIR: folder, ...env } }));
+  // Where CI is set, the library keeps quiet by itself.
+  const { code } = await runTrainer(args, {
+    cwd: workspace.folder,
+    env: { TMPDIR: folder, CI: undefined, ...env },
+  });
+  expect(code).toBe(0);
   return (await readdir(folder)).filter(file => /^\.ses$|^mat-debug/.test(file));
 }
 
