@@ -35,7 +35,11 @@ export function openLoad({ hostname, port }: URL): Load {
     const connection: Connection = { socket, received: '', waiting: undefined };
     all.push(connection);
     const fail = (error: Error) => connection.waiting?.reject(error);
-    socket.on('error', fail).on('close', () => fail(new Error('the server closed the connection')));
+    socket.on('error', fail).on('close', () => {
+      // The server ends what has been idle for long.
+      if (free.includes(connection)) free.splice(free.indexOf(connection), 1);
+      fail(new Error('the server closed the connection'));
+    });
     socket.on('data', (piece: string) => {
       connection.received += piece;
       if (!isWhole(connection.received)) return;

@@ -84,13 +84,13 @@ export async function benchHttp(): Promise<void> {
 
   const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
   const server = await startServerProcess({ store: store.url, base: manifest.name, workers });
+  const address = new URL(`${server.url}/v1/classification`);
+  const load = openLoad(address);
   try {
-    const address = new URL(`${server.url}/v1/classification`);
     const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
     const requests = texts.map(inputs =>
       requestBytes(address, headers, JSON.stringify({ model: name, inputs })),
     );
-    const load = openLoad(address);
     const once = (i: number) => load.ask(requests[i % requests.length]!);
     await once(0);
     const capacity = await closedLoop(once);
@@ -107,6 +107,7 @@ export async function benchHttp(): Promise<void> {
     console.table(table);
     await writeFile('bench-http.json', `${JSON.stringify(table, null, 2)}\n`);
   } finally {
+    load.close();
     server.stop();
   }
 }
