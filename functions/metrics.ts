@@ -67,17 +67,20 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
   const shownCounter = (
     name: string,
     help: string,
-    { labelNames, values }: { labelNames: string[]; values: () => { labels: Labels; value: number }[] },
+    {
+      labelNames = [],
+      values,
+    }: { labelNames?: string[]; values: () => { labels?: Labels; value: number }[] },
   ) =>
     new Counter({
-      ...{ name: `veneer_${name}`, help, labelNames: [...labelNames, ...tenantLabel], registers },
+      ...{ name: `veneer_${name}`, help, labelNames, registers },
       collect() {
         this.reset();
-        for (const { labels, value } of values()) this.inc(labels, value);
+        for (const { labels = {}, value } of values()) this.inc(labels, value);
       },
     });
   shownCounter('http_requests_total', 'Requests answered.', {
-    labelNames: ['method', 'route', 'status', 'task'],
+    labelNames: ['method', 'route', 'status', 'task', ...tenantLabel],
     values: () => Array.from(counts.answered(), ({ labels, requests: value }) => ({ labels, value })),
   });
   shownHistogram(
@@ -88,11 +91,11 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
   const inFlight = gauge('http_requests_in_flight', 'Requests that have no answer yet.');
   const problems = counter('http_problems_total', 'Answers that were a problem, by its code.', ['code']);
   shownCounter('tokens_total', 'Tokens computed, special tokens counted, padding not.', {
-    labelNames: ['task'],
+    labelNames: ['task', ...tenantLabel],
     values: () => Array.from(counts.computed(), ({ labels, tokens: value }) => ({ labels, value })),
   });
   shownCounter('windows_total', 'Windows computed.', {
-    labelNames: ['task'],
+    labelNames: ['task', ...tenantLabel],
     values: () => Array.from(counts.computed(), ({ labels, windows: value }) => ({ labels, value })),
   });
   const byStage = new Map(
@@ -141,13 +144,7 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
           },
         });
       const count = (name: string, help: string, value: (stats: AdapterStats) => number) =>
-        new Counter({
-          ...{ name: `veneer_adapter_cache_${name}_total`, help, registers },
-          collect() {
-            this.reset();
-            this.inc(value(stats()));
-          },
-        });
+        shownCounter(`adapter_cache_${name}_total`, help, { values: () => [{ value: value(stats()) }] });
       state('bytes', 'Bytes of adapters in memory.', ({ residentBytes }) => residentBytes);
       state('adapters', 'Adapters in memory.', ({ resident }) => resident);
       count('hits', 'Requests whose adapter was in memory.', ({ hits }) => hits);
@@ -157,13 +154,7 @@ export function openMetrics({ byTenant }: MetricsOptions): Metrics {
     },
     readShadows(counts) {
       const count = (name: string, help: string, of: keyof ShadowCounts) =>
-        new Counter({
-          ...{ name: `veneer_shadow_${name}_total`, help, registers },
-          collect() {
-            this.reset();
-            this.inc(counts()[of]);
-          },
-        });
+        shownCounter(`shadow_${name}_total`, help, { values: () => [{ value: counts()[of] }] });
       count('compared', 'Requests that a shadow answered as well.', 'compared');
       count('disagreements', 'Requests on which the two disagreed.', 'disagreed');
       count('failures', 'Requests that the shadow failed on.', 'failed');

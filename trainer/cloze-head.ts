@@ -7,6 +7,7 @@ import type { Value } from './graph/value.ts';
 import { familyOf } from './models/families.ts';
 import { maskedHead } from './models/masked-head.ts';
 import type { Parameter } from './parameters.ts';
+import { tableRows } from './table-rows.ts';
 
 const stem = 'base_model.model.';
 const words = { weight: `${stem}verbalizer.weight`, bias: `${stem}verbalizer.bias` };
@@ -38,11 +39,7 @@ export function clozeParameters(config: EncoderConfig, { words: ids }: Cloze): P
       ...{ name: words.weight, shape: [ids.length, h], decay: true },
       init: {
         base: familyOf(config.family).largeTables[0]!,
-        of: table =>
-          Float32Array.from(
-            { length: ids.length * h },
-            (_, i) => table[ids[Math.floor(i / h)]! * h + (i % h)]!,
-          ),
+        of: table => tableRows(table, ids, h),
       },
     },
     {

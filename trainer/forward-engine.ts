@@ -6,9 +6,9 @@ import type { ResidentAdapter } from '../functions/artifacts/adapter.ts';
 import type { AdapterManifest, BaseManifest } from '../functions/artifacts/manifests.ts';
 import type { Engine, Row } from '../functions/engine/engine.ts';
 import { encoderFeeds } from './batches.ts';
-import type { HostTensor, Program } from './engines/engine.ts';
+import type { Program } from './engines/engine.ts';
 import type { HeadSpec } from './heads.ts';
-import { type Layout, views } from './parameters.ts';
+import { type Layout, parameterInputs } from './parameters.ts';
 
 export interface ForwardArguments {
   /** Gives `logits` (Step.logits); whoever compiled it closes it. */
@@ -28,13 +28,7 @@ export function standIn(manifest: Omit<AdapterManifest, 'quantization' | 'files'
 }
 
 export function forwardEngine({ program, base, head, layout, values }: ForwardArguments): Engine {
-  const parts = views(layout, values);
-  const parameters = Object.fromEntries(
-    layout.parameters.map(({ name, shape }): [string, HostTensor] => [
-      name,
-      { dtype: 'float32', shape, data: parts.get(name)! },
-    ]),
-  );
+  const parameters = parameterInputs(layout, values);
   const logitsOf = async (rows: readonly Row[]): Promise<Float32Array[]> => {
     const feeds = encoderFeeds(rows, { config: base.config, head: head.head, cloze: head.cloze });
     const { logits } = await program.run({ ...feeds, ...parameters });

@@ -5,7 +5,7 @@ import type { Head, TargetModule } from '../../functions/artifacts/manifests.ts'
 import type { Engine } from '../../functions/engine/engine.ts';
 import type { PrecisionName } from '../../trainer/base/precision.ts';
 import { countingEngine, type TestBase, testBase } from './base.ts';
-import { type AdapterSpec, randomAdapter, randomRow } from './rows.ts';
+import { type AdapterSpec, largest, randomAdapter, randomRow } from './rows.ts';
 
 const heads: Head[] = [
   { kind: 'pooled', pooling: 'mean', dense: false },
@@ -54,9 +54,6 @@ const anyBatch = fc
       ),
     }),
   );
-
-const largest = (logits: Float32Array, others: Float32Array) =>
-  logits.reduce((max, value, i) => Math.max(max, Math.abs(value - others[i]!)), 0);
 
 describe.each<[PrecisionName, runs: number]>([
   ['int8', 40],

@@ -12,7 +12,7 @@ import { onnxEngine } from '../../trainer/engines/onnx.ts';
 import { methodIn } from '../../trainer/methods/methods.ts';
 import { buildStep } from '../../trainer/step.ts';
 import { countingEngine, type TestBase, testBase } from './base.ts';
-import { type AdapterSpec, adapterTensors, randomAdapter, randomRow, taskOf } from './rows.ts';
+import { type AdapterSpec, adapterTensors, largest, randomAdapter, randomRow, taskOf } from './rows.ts';
 
 type Extra = NonNullable<AdapterSpec['method']>;
 
@@ -61,8 +61,6 @@ const nameOf = (head: Head, method: Extra) =>
   `${head.kind === 'token' ? 'token' : head.pooling} head, ${JSON.stringify(method)}`;
 const countOf = ({ window, adapter: { manifest } }: Row) =>
   manifest.head.kind === 'token' ? window.ids.length : 1;
-const largest = (logits: Float32Array, others: Float32Array) =>
-  logits.reduce((max, value, i) => Math.max(max, Math.abs(value - others[i]!)), 0);
 
 /** Blocks of 8 bits round activations, which training does not; the int8 base rounds anew what sums of another order changed. */
 describe.each<[PrecisionName, { numRuns: number; trainedOn: 'fp32' | 'int8'; tolerance: number }]>([

@@ -94,6 +94,10 @@ export function randomAdapter(config: EncoderConfig, spec: AdapterSpec): Residen
   return readAdapter(file, { manifest: manifestOf(spec), digest: JSON.stringify(spec), config });
 }
 
+/** Between two rows of logits. */
+export const largest = (logits: Float32Array, others: Float32Array) =>
+  logits.reduce((max, value, i) => Math.max(max, Math.abs(value - others[i]!)), 0);
+
 /** A row of random tokens. */
 export function randomRow(
   config: EncoderConfig,

@@ -10,7 +10,6 @@ OUT_DIR gets dropout.json and one <case>.safetensors a case.
 """
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 
@@ -21,7 +20,6 @@ golden = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(golden)
 
 import torch
-from safetensors.torch import load_file
 
 SEED = 20261127
 HIDDEN, ATTENTION = 0.25, 0.5  # Steps of 2^-16, so that no rounding of the rate is at play.
@@ -84,16 +82,11 @@ def cases():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    torch.set_num_threads(1)
-    torch.manual_seed(SEED)
-    folder = Path(sys.argv[1])
-    base = load_file(folder / "model.safetensors")
-    made = list(cases())
-    for i, case in enumerate(made):
+
+    def mask(case):
         torch.nn.functional.dropout = with_masks(case["keys"], len(case["keys"]))
-        golden.write(folder, base, case, torch.Generator().manual_seed(SEED + i))
-    lines = ",\n".join("  " + json.dumps(case) for case in made)
-    (folder / "dropout.json").write_text(f"[\n{lines}\n]\n")
+
+    golden.write_cases("dropout", cases(), SEED, before=mask)
 
 
 if __name__ == "__main__":

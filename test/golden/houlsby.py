@@ -7,7 +7,6 @@ OUT_DIR gets houlsby.json and one <case>.safetensors a case.
 """
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 
@@ -16,7 +15,6 @@ golden = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(golden)
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -72,16 +70,8 @@ def cases():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    torch.set_num_threads(1)
-    torch.manual_seed(SEED)
-    folder = Path(sys.argv[1])
-    base = load_file(folder / "model.safetensors")
     golden.trainable_of = trainable_of
-    made = list(cases())
-    for i, case in enumerate(made):
-        golden.write(folder, base, case, torch.Generator().manual_seed(SEED + i))
-    lines = ",\n".join("  " + json.dumps(case) for case in made)
-    (folder / "houlsby.json").write_text(f"[\n{lines}\n]\n")
+    golden.write_cases("houlsby", cases(), SEED)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ del sys.path[0]  # Else `import peft` would find this file.
 
 import torch
 from peft import IA3Config, LoraConfig, PromptTuningConfig, get_peft_model, get_peft_model_state_dict
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForQuestionAnswering, BertForSequenceClassification, BertForTokenClassification, BertModel
@@ -322,6 +322,20 @@ def write(folder, base, case, generator):
     tensors = step(case, base, generator)
     stored = {n: (t if t.dtype == torch.int32 else t.float()).contiguous() for n, t in tensors.items()}
     save_file(stored, folder / f"{case['name']}.safetensors")
+
+
+def write_cases(name, cases, seed, before=lambda case: None):
+    """For scripts beside this one: <case>.safetensors of each case over the base that is there, and <name>.json."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    folder = Path(sys.argv[1])
+    base = load_file(folder / "model.safetensors")
+    made = list(cases)
+    for i, case in enumerate(made):
+        before(case)
+        write(folder, base, case, torch.Generator().manual_seed(seed + i))
+    lines = ",\n".join("  " + json.dumps(case) for case in made)
+    (folder / f"{name}.json").write_text(f"[\n{lines}\n]\n")
 
 
 def main():

@@ -7,7 +7,6 @@ OUT_DIR gets prefix.json and one <case>.safetensors a case, whose prompt_embeddi
 """
 
 import importlib.util
-import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +17,6 @@ spec.loader.exec_module(golden)
 
 import torch
 from peft import PrefixTuningConfig, get_peft_model
-from safetensors.torch import load_file
 
 SEED = 20261201
 peft_step = golden.step
@@ -75,16 +73,8 @@ def cases():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    torch.set_num_threads(1)
-    torch.manual_seed(SEED)
-    folder = Path(sys.argv[1])
-    base = load_file(folder / "model.safetensors")
     golden.trainable_of, golden.outputs_of, golden.step = trainable_of, outputs_of, step
-    made = list(cases())
-    for i, case in enumerate(made):
-        golden.write(folder, base, case, torch.Generator().manual_seed(SEED + i))
-    lines = ",\n".join("  " + json.dumps(case) for case in made)
-    (folder / "prefix.json").write_text(f"[\n{lines}\n]\n")
+    golden.write_cases("prefix", cases(), SEED)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { answering, freePort, type S3Server } from './versitygw.ts';
+import { answering, clientEnv, freePort, type S3Server } from './versitygw.ts';
 
 export const howToGetIt =
   'no MinIO found: run "bash test/store/install-minio.sh" (minutes), or set VENEER_MINIO to its path';
@@ -24,13 +24,7 @@ export function findMinio(): string | undefined {
 export async function startMinio(program: string): Promise<S3Server> {
   const disk = await mkdtemp(join(tmpdir(), 'veneer-minio-'));
   const [address, console] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
-  const env = {
-    AWS_ENDPOINT_URL: `http://${address}`,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'test-access',
-    AWS_SECRET_ACCESS_KEY: 'test-secret',
-    AWS_EC2_METADATA_DISABLED: 'true',
-  };
+  const env = clientEnv(address);
   const child = spawn(
     program,
     ['server', '--quiet', '--address', address, '--console-address', console, disk],

@@ -58,13 +58,7 @@ export async function startVersitygw(program: string): Promise<S3Server> {
   const data = join(disk, 'data');
   await mkdir(data);
   const address = `127.0.0.1:${await freePort()}`;
-  const env = {
-    AWS_ENDPOINT_URL: `http://${address}`,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'test-access',
-    AWS_SECRET_ACCESS_KEY: 'test-secret',
-    AWS_EC2_METADATA_DISABLED: 'true',
-  };
+  const env = clientEnv(address);
   const keys = ['--access', env.AWS_ACCESS_KEY_ID, '--secret', env.AWS_SECRET_ACCESS_KEY];
   const child = spawn(program, ['--quiet', ...keys, '--port', address, 'posix', data], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -91,6 +85,15 @@ export async function startVersitygw(program: string): Promise<S3Server> {
     },
   };
 }
+
+/** What the AWS SDK reads of a server at an address, and the keys that the server is started with. */
+export const clientEnv = (address: string) => ({
+  AWS_ENDPOINT_URL: `http://${address}`,
+  AWS_REGION: 'us-east-1',
+  AWS_ACCESS_KEY_ID: 'test-access',
+  AWS_SECRET_ACCESS_KEY: 'test-secret',
+  AWS_EC2_METADATA_DISABLED: 'true',
+});
 
 /** @param ended What a server said that is there no more. */
 export async function answering(url: string, ended: () => string | undefined): Promise<void> {

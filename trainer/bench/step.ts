@@ -12,7 +12,7 @@ import type { ProductPrecision } from '../engines/tfjs.ts';
 import type { HeadSpec } from '../heads.ts';
 import { frozenSeams } from '../methods/frozen.ts';
 import { adamW, adamWState, clipNorm } from '../optimizer.ts';
-import { initialValues, views } from '../parameters.ts';
+import { initialValues, parameterInputs } from '../parameters.ts';
 import { buildStep, gradientName } from '../step.ts';
 import { readWeightsFile } from '../weights.ts';
 import { answerGo } from './measured.ts';
@@ -66,7 +66,7 @@ const engine =
     : onnxEngine({ threads: bench.threads });
 const program = await engine.compile({ outputs, weights });
 const values = initialValues(layout, { seed: 1, stream: 0 });
-const parts = views(layout, values);
+const parameters = parameterInputs(layout, values);
 const state = adamWState(layout.size);
 const rows = Array.from({ length: batch }, (_, row): TrainingRow => {
   const ids = Int32Array.from(
@@ -89,12 +89,9 @@ async function openBase(): Promise<FrozenBase> {
 
 /** What fit.ts does for one step. */
 async function step(): Promise<void> {
-  const parameters = layout.parameters.map(
-    ({ name, shape }) => [name, { dtype: 'float32' as const, shape, data: parts.get(name)! }] as const,
-  );
   const results = await program.run({
     ...stepInputs(rows, { config, head, units: batch }),
-    ...Object.fromEntries(parameters),
+    ...parameters,
   });
   const gradient = new Float32Array(layout.size);
   for (const { name, offset } of layout.parameters) gradient.set(results[gradientName(name)]!.data, offset);

@@ -7,7 +7,7 @@ import { parseJson } from '../data/json.ts';
 import { localPath } from '../data/remote.ts';
 import type { FewShotOptions } from '../few-shot/choice.ts';
 import type { Verbalizer } from '../few-shot/cloze.ts';
-import { flagOf } from '../search/searchable.ts';
+import { flagOf } from '../flag-name.ts';
 import { cacheDir, whole } from './command.ts';
 
 export interface FewShotFlags {

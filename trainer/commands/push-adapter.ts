@@ -5,6 +5,7 @@ import { parseMinMetric } from '../../functions/gates.ts';
 import { type FinishedAdapter, publish } from '../../functions/publish.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { readAdapterDirectory } from '../adapter-directory.ts';
+import { flagOf } from '../flag-name.ts';
 import { isPeftDirectory, type PeftReadOptions, readPeftDirectory } from '../peft/read.ts';
 import { runDirectory } from '../stored-run.ts';
 import { cacheDir, openSharedStore, outputOf, real, type SharedOptions, shared, whole } from './command.ts';
@@ -35,8 +36,10 @@ async function readDirectory(
   if (!(await isPeftDirectory(directory))) {
     const given = Object.keys(flags)[0];
     if (given === undefined) return readAdapterDirectory(directory);
-    const flag = given.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-    throw new VeneerError('usage', `--${flag} goes with a PEFT directory, which ${directory} is not`);
+    throw new VeneerError(
+      'usage',
+      `--${flagOf(given)} goes with a PEFT directory, which ${directory} is not`,
+    );
   }
   const { base, quantization = 'int8', ...rest } = flags;
   if (base === undefined)

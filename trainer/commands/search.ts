@@ -14,7 +14,7 @@ import { openJournal } from '../search/journal.ts';
 import { describeSettings, search } from '../search/search.ts';
 import { parseSpace, type Settings, type Space } from '../search/space.ts';
 import { runTrainingTrial } from '../search/training-trial.ts';
-import { ranked, type Trial } from '../search/trials.ts';
+import { ranked, type Trial, trialName } from '../search/trials.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
 import { decidingOptions, type TrainOptions } from '../train-options.ts';
 import { readTrainingData } from '../training-data.ts';
@@ -117,8 +117,6 @@ async function runSearch({ command, store, flags, space, output }: Searching): P
     journal.close();
   }
 }
-
-const trialName = (trial: number) => `trial-${String(trial).padStart(3, '0')}`;
 
 function table(trials: readonly Trial[]): string[] {
   const rows = trials.map(({ trial, status, best, epochs, settings, error }, i) => [

@@ -12,6 +12,7 @@ import { argumentsOf, type RunLine, readRunLines } from '../jobs/run-options.ts'
 import { waitForJob } from '../jobs/wait.ts';
 import { sampleSettings } from '../search/sample.ts';
 import { parseSpace } from '../search/space.ts';
+import { trialName } from '../search/trials.ts';
 import { cacheDir, openSharedStore, outputOf, real, type SharedOptions, shared, whole } from './command.ts';
 import { parseRemoteTrain, parseTrain, trainParser } from './remote-run.ts';
 import { checkSpace } from './search-options.ts';
@@ -35,6 +36,8 @@ function jobName(text: string): string {
 
 const read = async (path: string) => (await readText(await localPath(path, cacheDir))).text;
 
+const placeOf = (out: string) => out.replace(/\/+$/, '');
+
 /** The command lines of all runs, from what they have in common. */
 async function runLines(given: readonly string[], { runs, space: file, trials }: Flags): Promise<RunLine[]> {
   const [command, ...common] = given;
@@ -56,12 +59,10 @@ async function runLines(given: readonly string[], { runs, space: file, trials }:
   const { out, seed } = parseTrain(common);
   return sampleSettings(space, { trials, seed }).map((settings, i) => {
     const where = `trial ${i}`;
-    const own = [...argumentsOf(settings, where), '--out', `${out.replace(/\/+$/, '')}/${trialName(i)}`];
+    const own = [...argumentsOf(settings, where), '--out', `${placeOf(out)}/${trialName(i)}`];
     return { where, args: [...common, ...own] };
   });
 }
-
-const trialName = (trial: number) => `trial-${String(trial).padStart(3, '0')}`;
 
 /** @throws VeneerError `usage` for a line that cannot be read or means this machine, and where two runs share a place. */
 function checkRuns(lines: readonly RunLine[]): TrainFlags[] {
@@ -70,7 +71,7 @@ function checkRuns(lines: readonly RunLine[]): TrainFlags[] {
   const all = lines.map(parseRemoteTrain);
   const places = new Map<string, string>();
   for (const [i, { out }] of all.entries()) {
-    const place = out.replace(/\/+$/, '');
+    const place = placeOf(out);
     const other = places.get(place);
     const { where } = lines[i]!;
     if (other !== undefined) throw new VeneerError('usage', `${where}: --out ${out} is that of ${other} too`);

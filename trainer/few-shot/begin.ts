@@ -4,7 +4,7 @@ import type { TrainingRow } from '../batches.ts';
 import type { Engine, WeightsFile } from '../engines/engine.ts';
 import { type Layout, views } from '../parameters.ts';
 import type { FewShotPlan } from './choice.ts';
-import { contrastiveOutputs, trainContrastively } from './contrastive.ts';
+import { type ContrastiveOptions, contrastiveOutputs, trainContrastively } from './contrastive.ts';
 import { buildEmbedding, type EmbeddingSpec, embed } from './embedding.ts';
 import { prototypeWeights } from './prototypes.ts';
 
@@ -17,13 +17,7 @@ interface BeginArguments extends EmbeddingSpec {
   /** Of the run, and where it starts; changed in place. */
   layout: Layout;
   values: Float32Array;
-  options: {
-    batchSize: number;
-    learningRate: number;
-    weightDecay: number;
-    maxGradientNorm: number;
-    seed: number;
-  };
+  options: ContrastiveOptions;
   signal?: AbortSignal | undefined;
   log(line: string): void;
 }

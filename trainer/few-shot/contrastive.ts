@@ -8,6 +8,7 @@ import { hiddenBias } from '../../functions/engine/token-feeds.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { encoderFeeds, type TrainingRow } from '../batches.ts';
 import type { HostTensor, Program } from '../engines/engine.ts';
+import type { FitOptions } from '../fit.ts';
 import { gradients } from '../graph/gradient.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Value } from '../graph/value.ts';
@@ -92,6 +93,11 @@ export function pairBatch({ byClass, width, seed }: PairBatchArguments, step: nu
   });
 }
 
+export type ContrastiveOptions = Pick<
+  FitOptions,
+  'batchSize' | 'learningRate' | 'weightDecay' | 'maxGradientNorm' | 'seed'
+>;
+
 interface ContrastiveArguments {
   /** Gives `contrastiveOutputs`. */
   program: Program;
@@ -103,13 +109,7 @@ interface ContrastiveArguments {
   /** The class of each row. */
   classes: readonly number[];
   steps: number;
-  options: {
-    batchSize: number;
-    learningRate: number;
-    weightDecay: number;
-    maxGradientNorm: number;
-    seed: number;
-  };
+  options: ContrastiveOptions;
   /** Ends it after the step under way. */
   signal?: AbortSignal | undefined;
 }

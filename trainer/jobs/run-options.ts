@@ -1,7 +1,7 @@
 /** Options of a run as JSON, `{"learning-rate": 0.001, "rs-lora": true}`, and as the words of a command line. */
 import { VeneerError } from '../../functions/error.ts';
 import { jsonType, parseJson } from '../data/json.ts';
-import { flagOf } from '../search/searchable.ts';
+import { flagOf } from '../flag-name.ts';
 
 /** @param where For messages. */
 export function argumentsOf(options: Readonly<Record<string, unknown>>, where: string): string[] {

@@ -6,6 +6,7 @@ import {
   servedMethods,
 } from '../../functions/artifacts/manifests.ts';
 import { VeneerError } from '../../functions/error.ts';
+import { flagOf } from '../flag-name.ts';
 import type { Parameter } from '../parameters.ts';
 import { BitfitSpec, bitfit } from './bitfit.ts';
 import { DoraSpec, dora } from './dora.ts';
@@ -65,7 +66,7 @@ export function specOf(name: MethodName, flags: MethodFlags): MethodSpec {
     const others = methodNames.filter(other => methods[other].flags.includes(flag));
     throw new VeneerError(
       'usage',
-      `--${flag.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)} goes with --method ${others.join(', ')}, not with ${name}`,
+      `--${flagOf(flag)} goes with --method ${others.join(', ')}, not with ${name}`,
     );
   }
   return methods[name].spec(flags);

@@ -9,6 +9,7 @@ import type { Graph } from '../graph/graph.ts';
 import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { familyOf } from '../models/families.ts';
+import { tableRows } from '../table-rows.ts';
 import type { Method } from './method.ts';
 import { unmerged } from './unmerged.ts';
 
@@ -37,10 +38,7 @@ export const prompt: Method<PromptSpec> = {
         base: familyOf(family).largeTables[0]!,
         of: (table, draw) => {
           const words = Array.from({ length: tokens }, (_, i) => Math.floor(draw(i) * vocabularySize));
-          return Float32Array.from(
-            { length: tokens * width },
-            (_, i) => table[words[Math.floor(i / width)]! * width + (i % width)]!,
-          );
+          return tableRows(table, words, width);
         },
       },
       decay: false,

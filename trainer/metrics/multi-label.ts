@@ -30,21 +30,41 @@ export function scoreMultiLabel(answers: MultiLabelScores, threshold: number): M
   };
 }
 
-function f1At({ labels, gold, scores }: MultiLabelScores, threshold: number) {
-  const counts = new Map(labels.map(label => [label, { correct: 0, predicted: 0, gold: 0 }]));
-  const total: Counts = { correct: 0, predicted: 0, gold: 0 };
+interface LabelSets {
+  labels: readonly string[];
+  /** Labels of each example, as they should be and as they were predicted; others than `labels` do not count. */
+  gold: readonly (readonly string[])[];
+  predicted: readonly (readonly string[])[];
+}
+
+export function countLabels({ labels, gold, predicted }: LabelSets): Map<string, Counts> {
+  const counts = new Map(
+    labels.map((label): [string, Counts] => [label, { correct: 0, predicted: 0, gold: 0 }]),
+  );
   gold.forEach((given, i) => {
-    const wanted = new Set(given);
-    for (const [label, score] of scores[i]!) {
-      const isPredicted = score >= threshold;
-      const isWanted = wanted.has(label);
-      for (const count of [counts.get(label)!, total]) {
-        count.predicted += Number(isPredicted);
-        count.gold += Number(isWanted);
-        count.correct += Number(isPredicted && isWanted);
-      }
+    const [wanted, found] = [new Set(given), new Set(predicted[i])];
+    for (const label of new Set([...wanted, ...found])) {
+      const count = counts.get(label);
+      if (!count) continue;
+      count.gold += Number(wanted.has(label));
+      count.predicted += Number(found.has(label));
+      count.correct += Number(wanted.has(label) && found.has(label));
     }
   });
+  return counts;
+}
+
+function f1At({ labels, gold, scores }: MultiLabelScores, threshold: number) {
+  const predicted = scores.map(each =>
+    [...each].flatMap(([label, score]) => (score >= threshold ? [label] : [])),
+  );
+  const counts = countLabels({ labels, gold, predicted });
+  const total: Counts = { correct: 0, predicted: 0, gold: 0 };
+  for (const count of counts.values()) {
+    total.correct += count.correct;
+    total.predicted += count.predicted;
+    total.gold += count.gold;
+  }
   const sum = [...counts.values()].reduce((all, each) => all + scoreOf(each).f1, 0);
   return { micro: scoreOf(total).f1, macro: sum / Math.max(1, labels.length) };
 }

@@ -3,7 +3,7 @@ import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { trainingTasks } from '../tasks/tasks.ts';
 import type { Curves } from './curves.ts';
-import { settingsOf } from './settings.ts';
+import { differingNames, settingsOf } from './settings.ts';
 import { bytes, count, duration, isScore, metricName, metricValue } from './wording.ts';
 
 export interface ComparedRun {
@@ -48,9 +48,11 @@ export function compareRuns(runs: readonly ComparedRun[]): Comparison {
 
 function differing(runs: readonly ComparedRun[]): Row[] {
   const settings = runs.map(({ manifest }) => settingsOf(manifest));
-  return [...new Set(settings.flatMap(Object.keys))]
-    .map(name => ({ name, cells: settings.map(values => values[name] ?? ''), best: [] }))
-    .filter(({ name, cells }) => name !== 'adapter bytes' && new Set(cells).size > 1);
+  return differingNames(settings).map(name => ({
+    name,
+    cells: settings.map(values => values[name] ?? ''),
+    best: [],
+  }));
 }
 
 function resultsOf(runs: readonly ComparedRun[], mainMetric: string): Row[] {

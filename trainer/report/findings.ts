@@ -33,12 +33,9 @@ export interface Mistake {
 
 const worstShown = 50;
 
-/** The texts of an example, nothing in them marked. */
-export function passagesOf({ text, pair }: ClassificationExample): Mistake['passages'] {
-  return [
-    { text, marks: [] },
-    ...(pair === undefined ? [] : [{ title: 'Second text', text: pair, marks: [] }]),
-  ];
+/** @param marks in the first text. */
+export function passagesOf({ text, pair }: ClassificationExample, marks: Mark[] = []): Mistake['passages'] {
+  return [{ text, marks }, ...(pair === undefined ? [] : [{ title: 'Second text', text: pair, marks: [] }])];
 }
 
 /** The worst ones, in order; of equals the earlier. */

@@ -15,15 +15,19 @@ export function settingsOf(manifest: AdapterManifest | RunManifest): Record<stri
   };
 }
 
+/** In the order in which they first come; what one has and another has not is one of them. */
+export function differingNames(settings: readonly Record<string, string>[]): string[] {
+  const names = new Set(settings.flatMap(Object.keys));
+  names.delete('adapter bytes');
+  return [...names].filter(name => new Set(settings.map(values => values[name] ?? '')).size > 1);
+}
+
 /** Of each, the settings that are not the same in all; none of one that is not known. */
 export function differingSettings(
   manifests: readonly (AdapterManifest | RunManifest | undefined)[],
 ): Record<string, string>[] {
   const settings = manifests.map(manifest => (manifest ? settingsOf(manifest) : {}));
-  const known = settings.filter((_, i) => manifests[i] !== undefined);
-  const names = new Set(known.flatMap(Object.keys));
-  names.delete('adapter bytes');
-  const differing = [...names].filter(name => new Set(known.map(values => values[name])).size > 1);
+  const differing = differingNames(settings.filter((_, i) => manifests[i] !== undefined));
   return settings.map(values =>
     Object.fromEntries(differing.flatMap(name => (name in values ? [[name, values[name]!]] : []))),
   );

@@ -1,5 +1,6 @@
 /** Which options of `train` a space may name. */
 import { VeneerError } from '../../functions/error.ts';
+import { flagOf } from '../flag-name.ts';
 import type { Space } from './space.ts';
 
 const searchable = [
@@ -21,9 +22,6 @@ const searchable = [
     'seed',
   ],
 ];
-
-/** `learningRate` -> `learning-rate`. */
-export const flagOf = (name: string) => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 
 export function checkNames(space: Space, file: string): void {
   for (const { name } of space) {

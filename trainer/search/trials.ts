@@ -23,6 +23,9 @@ export const SearchEvent = z.discriminatedUnion('kind', [
 ]);
 export type SearchEvent = z.infer<typeof SearchEvent>;
 
+/** Of its folder, and in the ranking. */
+export const trialName = (trial: number) => `trial-${String(trial).padStart(3, '0')}`;
+
 export interface Trial {
   trial: number;
   settings: Settings;

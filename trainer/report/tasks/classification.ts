@@ -1,6 +1,6 @@
 /**
- * Findings of single-label classification: confusions, confident mistakes, and the words that spoke for and against each. A word speaks
- * for the wrong label where the answer without it leans less towards that label (occlusion, Zeiler & Fergus 2014).
+ * Findings of single-label classification: confusions, confident mistakes, and the words that spoke for and against each. A
+ * word speaks for the wrong label where the answer without it leans less towards that label (occlusion, Zeiler & Fergus 2014).
  */
 import type { Ranked } from '../../../functions/tasks/classification.ts';
 import { type Word, wordsOf } from '../../../functions/tasks/words.ts';
@@ -43,10 +43,7 @@ export async function classificationFindings(
         { name: 'Expected', value: labelOf(example), confidence: expectedScore },
         { name: 'Predicted', value: best.label, confidence: best.score },
       ],
-      passages: [
-        { text: example.text, marks: await influenceOf(example, best.label, ask) },
-        ...passagesOf(example).slice(1),
-      ],
+      passages: passagesOf(example, await influenceOf(example, best.label, ask)),
     });
   return {
     confusion: {

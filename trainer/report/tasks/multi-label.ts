@@ -1,6 +1,7 @@
 /** Findings of multi-label classification: what each label scores, how far scores can be believed, which sets are furthest off. */
 import type { ClassificationOutput } from '../../../functions/tasks/classification.ts';
 import type { ClassificationExample } from '../../data/dataset.ts';
+import { countLabels } from '../../metrics/multi-label.ts';
 import { scoreOf } from '../../metrics/score.ts';
 import { type Findings, type Mistake, passagesOf, worstOf } from '../findings.ts';
 
@@ -20,13 +21,12 @@ export function multiLabelFindings(
     ({ wanted, given }) => wanted.size !== given.size || [...wanted].some(label => !given.has(label)),
   );
   const worst = worstOf(wrong.map(answer => ({ ...answer, badness: entropyOf(answer) })));
-  const perLabel = labels.map(label => {
-    const of = (sets: readonly ReadonlySet<string>[]) => sets.filter(set => set.has(label)).length;
-    const gold = of(answers.map(({ wanted }) => wanted));
-    const predicted = of(answers.map(({ given }) => given));
-    const correct = answers.filter(({ wanted, given }) => wanted.has(label) && given.has(label)).length;
-    return [label, scoreOf({ gold, predicted, correct })] as const;
+  const counts = countLabels({
+    labels,
+    gold: examples.map(example => example.labels),
+    predicted: outputs.map(output => output.labels),
   });
+  const perLabel = Array.from(counts, ([label, count]) => [label, scoreOf(count)] as const);
   return {
     scores: { about: 'label', perLabel: Object.fromEntries(perLabel) },
     judged: {

@@ -9,27 +9,27 @@ export function regressionFindings(
   outputs: readonly Ranked[],
 ): Findings {
   const fit = examples.map(({ value }, i) => ({ expected: value!, predicted: outputs[i]![0]!.score }));
-  const off = fit.map(({ expected, predicted }, i) => ({
-    ...{ example: examples[i]!, expected, predicted },
-    badness: Math.abs(expected - predicted),
-  }));
+  const off = fit
+    .map(({ expected, predicted }, i) => ({
+      ...{ example: examples[i]!, expected, predicted },
+      badness: Math.abs(expected - predicted),
+    }))
+    .filter(({ badness }) => badness > 0);
   const number = (value: number) => String(Number(value.toPrecision(4)));
   return {
     fit,
     judged: { about: '', answers: [] },
-    mistaken: off.filter(({ badness }) => badness > 0).length,
-    mistakes: worstOf(off.filter(({ badness }) => badness > 0)).map(
-      ({ example, expected, predicted, badness }) => ({
-        where: example.where,
-        badness,
-        facts: [
-          { name: 'Expected', value: number(expected) },
-          { name: 'Predicted', value: number(predicted) },
-          { name: 'Off by', value: number(badness) },
-        ],
-        passages: passagesOf(example),
-      }),
-    ),
+    mistaken: off.length,
+    mistakes: worstOf(off).map(({ example, expected, predicted, badness }) => ({
+      where: example.where,
+      badness,
+      facts: [
+        { name: 'Expected', value: number(expected) },
+        { name: 'Predicted', value: number(predicted) },
+        { name: 'Off by', value: number(badness) },
+      ],
+      passages: passagesOf(example),
+    })),
     legend: {},
   };
 }
