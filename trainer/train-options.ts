@@ -1,5 +1,5 @@
 /** Everything a training run is told. */
-import type { AdapterManifest } from '../functions/artifacts/manifests.ts';
+import type { AdapterManifest, Pooling } from '../functions/artifacts/manifests.ts';
 import type { TaskName } from '../functions/artifacts/names.ts';
 import { type AugmentOptions, describeAugment } from './augment/augment.ts';
 import type { TrainingPrecision } from './base/frozen-base.ts';
@@ -34,6 +34,8 @@ export interface TrainOptions extends Omit<FitOptions, 'microBatches'>, Continua
   method: MethodSpec;
   /** What the frozen base is computed with. */
   precision: TrainingPrecision;
+  /** What a pooled head reads; as the base was trained where left out. */
+  pooling?: Pooling | undefined;
   /** What is gone on from. */
   from?: Trained | undefined;
   dropout: DropoutSpec;

@@ -10,6 +10,11 @@ export const targetModules = ['q', 'k', 'v', 'o', 'u', 'd'] as const;
 export const TargetModule = z.enum(targetModules);
 export type TargetModule = z.infer<typeof TargetModule>;
 
+/** What of the last hidden states makes one vector of a row. */
+export const poolings = ['mean', 'cls'] as const;
+const Pooling = z.enum(poolings);
+export type Pooling = z.infer<typeof Pooling>;
+
 /**
  * A head turns hidden states [batch, tokens, hidden] into logits.
  * `pooled`: one vector a row (mean over tokens, or the first token), through dense + activation where `dense` (modules.ts),
@@ -19,7 +24,7 @@ export type TargetModule = z.infer<typeof TargetModule>;
 export const Head = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('pooled'),
-    pooling: z.enum(['mean', 'cls']),
+    pooling: Pooling,
     dense: z.boolean(),
   }),
   z.object({ kind: z.literal('token') }),
@@ -76,8 +81,8 @@ export const BaseManifest = z.object({
    */
   digest: Digest,
   config: EncoderConfig,
-  /** How the checkpoint was trained to pool, from 1_Pooling/config.json; `cls` where nothing is said. */
-  pooling: z.enum(['mean', 'cls']),
+  /** How the checkpoint was trained to pool, from 1_Pooling/config.json or what the checkpoint has (trainer/base/build.ts). */
+  pooling: Pooling,
   /** How `weights` are stored and computed with in serving. */
   precision: z.enum(['fp32', 'int8', 'int8-block']),
   /** Against float32 on sample texts: cosine of the pooled final hidden state. */

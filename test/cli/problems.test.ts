@@ -87,6 +87,28 @@ test('two texts for an adapter of one are refused, in training and in evaluation
   );
 });
 
+test('the first token is read instead of the mean, where there is a choice', async () => {
+  const out = ['--out', 'first token', '--json'];
+  resultOf(await workspace.train('topics.csv', '--pooling', 'cls', ...out));
+  expect((await json('first token/manifest.json')).head).toEqual({
+    kind: 'pooled',
+    pooling: 'cls',
+    dense: true,
+  });
+  await workspace.write('tags.conll', 'mara B-PER\nlives O\n');
+  const refused = async (data: string, ...args: string[]) =>
+    refusalOf(await workspace.train(data, ...args), 2);
+  expect(await refused('tags.conll', '--pooling', 'cls')).toContain(
+    '--pooling cls: sequence-labeling has no pooled head',
+  );
+  expect(await refused('topics.csv', '--pooling', 'cls', '--few-shot')).toContain(
+    '--pooling cls: --few-shot settles the head',
+  );
+  expect(await refused('topics.csv', '--pooling', 'mean', '--from', 'first token')).toContain(
+    '--pooling mean: --from settles the head',
+  );
+});
+
 describe('weights and smoothing', () => {
   test.each([
     ['topics.csv', ['--class-weights', 'balanced', '--label-smoothing', '0.1']],

@@ -1,6 +1,7 @@
 import type { BaseFile } from '../../functions/artifacts/bases.ts';
 import { canonicalJson, sha256 } from '../../functions/artifacts/digest.ts';
-import type { BaseManifest, EncoderConfig, FileRef } from '../../functions/artifacts/manifests.ts';
+import type { BaseManifest, EncoderConfig, FileRef, Pooling } from '../../functions/artifacts/manifests.ts';
+import { familyNames } from '../../functions/artifacts/modules.ts';
 import { readSafetensors } from '../../functions/artifacts/safetensors.ts';
 import { VeneerError } from '../../functions/error.ts';
 import { compileTokenizer } from '../../functions/tokenizer/compile.ts';
@@ -73,7 +74,7 @@ export async function buildBase(
         canonicalJson({ config: encoder, tokenizer: tokenizer.source.sha256, weights: sourceDigest }),
       ),
       config: encoder,
-      pooling: await poolingOf(directory),
+      pooling: await poolingOf(directory, usualPooling(encoder.family, floats)),
       precision,
       fidelity: await measureFidelity({ ...measured, precision, stored }),
       tokenizer,
@@ -85,6 +86,16 @@ export async function buildBase(
     },
     files,
   };
+}
+
+/**
+ * The mean where the family's task models read a pooler that the checkpoint lacks, as multilingual-e5 does: it was trained
+ * to be read in another way than by its first token.
+ */
+function usualPooling(name: string, tensors: ReadonlyMap<string, unknown>): Pooling {
+  const { prefix, pooler, head } = familyNames(name);
+  const isRead = head.dense === `${prefix}.${pooler}`;
+  return isRead && !tensors.has(`${pooler}.weight`) ? 'mean' : 'cls';
 }
 
 /** A token beyond the embedding table would stop the engine at the first text that has it. */

@@ -1,6 +1,7 @@
 /** The files of a Hugging Face directory that a base is built from, and what to do where one is missing. */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Pooling } from '../../functions/artifacts/manifests.ts';
 import { VeneerError } from '../../functions/error.ts';
 
 export const requiredFiles = ['config.json', 'tokenizer.json', 'model.safetensors'] as const;
@@ -32,10 +33,10 @@ export async function readSourceFile(directory: string, name: RequiredFile): Pro
   });
 }
 
-/** `mean` where 1_Pooling/config.json says so, else the first token. */
-export async function poolingOf(directory: string): Promise<'mean' | 'cls'> {
+/** As 1_Pooling/config.json says, or else `usual`. */
+export async function poolingOf(directory: string, usual: Pooling): Promise<Pooling> {
   const path = join(directory, poolingFile);
-  if (!(await isThere(path))) return 'cls';
+  if (!(await isThere(path))) return usual;
   const bytes = await readFile(path).catch(error => {
     throw unreadable(path, error, '');
   });

@@ -1,6 +1,11 @@
 /** `train`: fine-tunes one adapter and leaves it in a directory. */
 import { type Command, Option } from 'commander';
-import { type AdapterManifest, problems } from '../../functions/artifacts/manifests.ts';
+import {
+  type AdapterManifest,
+  type Pooling,
+  poolings,
+  problems,
+} from '../../functions/artifacts/manifests.ts';
 import { tasks } from '../../functions/artifacts/names.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
@@ -77,6 +82,7 @@ export interface TrainFlags
   split?: Ratios;
   classWeights?: string;
   labelSmoothing: number;
+  pooling?: Pooling;
   logDir?: string;
 }
 
@@ -231,6 +237,12 @@ export function trainFlags(command: Command): Command {
         '--problem <problem>',
         'what classification learns (default multi-label where a cell has several labels, else single-label)',
       ).choices(problems),
+    )
+    .addOption(
+      new Option(
+        '--pooling <pooling>',
+        'what classification reads: the mean of all tokens, or the first (default as the base was trained)',
+      ).choices(poolings),
     )
     .option(
       '--class-weights <weights>',

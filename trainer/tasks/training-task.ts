@@ -2,7 +2,13 @@
  * What the trainer adds to a serving task: where examples come from, what the targets of a window are, and how answers
  * are scored. Encoding and decoding are the serving task's own.
  */
-import type { AdapterManifest, Head, Metrics, Problem } from '../../functions/artifacts/manifests.ts';
+import type {
+  AdapterManifest,
+  Head,
+  Metrics,
+  Pooling,
+  Problem,
+} from '../../functions/artifacts/manifests.ts';
 import type { Encoded, Task, TaskContext } from '../../functions/tasks/task.ts';
 import type { ColumnOptions } from '../data/columns.ts';
 import type { Dataset, Split } from '../data/dataset.ts';
@@ -16,7 +22,7 @@ export interface TrainingTask<Example, Input, Output, Form extends Encoded, Opti
   /** The metric that early stopping and best-checkpoint selection look at; higher is better. */
   mainMetric(problem: Problem): string;
   defaults: { maxLength: number; stride: number };
-  head(pooling: 'mean' | 'cls'): Head;
+  head(pooling: Pooling): Head;
   read(path: string, columns: ColumnOptions): Promise<Dataset<Example>>;
   readSplit(path: string, columns: ColumnOptions): Promise<Split<Example>>;
   /** Labels in the order of the logits, and what else other data has to go with. */
