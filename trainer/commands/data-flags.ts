@@ -1,11 +1,9 @@
-/** Flags that say how data is read, the same for `train` and `evaluate`, and the lists that flags take. */
+/** Flags that say how data is read, the same for `train` and `evaluate`. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { VeneerError } from '../../functions/error.ts';
-import type { ClassWeights } from '../class-weights.ts';
 import type { ColumnOptions } from '../data/columns.ts';
 import { readText, splitLines } from '../data/files.ts';
 import type { Ratios } from '../data/holdout.ts';
-import { parseJson } from '../data/json.ts';
 import { localPath } from '../data/remote.ts';
 import { cacheDir } from './command.ts';
 
@@ -66,28 +64,4 @@ export function parseSplit(text: string): Ratios {
       'It must be the share of dev, or those of dev and test (0.1,0.1), each above 0, together below 1.',
     );
   return { dev: dev!, ...(test === undefined ? {} : { test }) };
-}
-
-/** `balanced`, `spam=3,ham=0.5`, or a JSON file `{"spam": 3, "ham": 0.5}`. */
-export async function parseClassWeights(given: string): Promise<ClassWeights> {
-  if (given === 'balanced') return given;
-  const pairs: [string, unknown][] = given.includes('=')
-    ? given.split(',').map(part => {
-        const at = part.lastIndexOf('=');
-        return [part.slice(0, Math.max(0, at)).trim(), Number(part.slice(at + 1).trim() || Number.NaN)];
-      })
-    : await weightsIn(given);
-  for (const [label, weight] of pairs)
-    if (typeof weight !== 'number' || !(weight > 0 && weight <= 1e6))
-      throw new VeneerError(
-        'usage',
-        `--class-weights: ${JSON.stringify(label)} weighs ${weight}: it must be a number above 0 and at most 1000000`,
-      );
-  return Object.fromEntries(pairs) as Record<string, number>;
-}
-
-async function weightsIn(file: string): Promise<[string, unknown][]> {
-  const value = parseJson((await readText(await localPath(file, cacheDir))).text, file);
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
-  throw new VeneerError('invalid_data', `${file}: an object of weights by label is expected`);
 }

@@ -1,11 +1,6 @@
 /** `train`: fine-tunes one adapter and leaves it in a directory. */
 import { type Command, Option } from 'commander';
-import {
-  type AdapterManifest,
-  type Pooling,
-  poolings,
-  problems,
-} from '../../functions/artifacts/manifests.ts';
+import type { AdapterManifest } from '../../functions/artifacts/manifests.ts';
 import { tasks } from '../../functions/artifacts/names.ts';
 import type { Store } from '../../functions/store/store.ts';
 import { type TrainingPrecision, trainingPrecisions } from '../base/frozen-base.ts';
@@ -37,12 +32,13 @@ import {
   whole,
 } from './command.ts';
 import { continualMethod, continualOptions } from './continual-options.ts';
-import { columnOptions, type DataFlags, dataFlags, parseClassWeights, parseSplit } from './data-flags.ts';
+import { columnOptions, type DataFlags, dataFlags, parseSplit } from './data-flags.ts';
 import { checkRDrop, type DropoutFlags, dropoutFlags } from './dropout-options.ts';
 import { type FewShotFlags, fewShotFlags, resolveFewShot } from './few-shot-options.ts';
 import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
+import { parseClassWeights, type TargetFlags, targetFlags } from './target-options.ts';
 
 export interface TrainFlags
   extends SharedOptions,
@@ -51,6 +47,7 @@ export interface TrainFlags
     AugmentFlags,
     FewShotFlags,
     DropoutFlags,
+    TargetFlags,
     ContinualOptions {
   data: string;
   evalData?: string;
@@ -80,9 +77,6 @@ export interface TrainFlags
   seed: number;
   threads: number;
   split?: Ratios;
-  classWeights?: string;
-  labelSmoothing: number;
-  pooling?: Pooling;
   logDir?: string;
 }
 
@@ -164,7 +158,7 @@ export const trainDefaults = {
 /** Every option of `train`. */
 export function trainFlags(command: Command): Command {
   const d = trainDefaults;
-  const base = dropoutFlags(continualOptions(methodOptions(shared(command))));
+  const base = targetFlags(dropoutFlags(continualOptions(methodOptions(shared(command)))));
   return fewShotFlags(augmentFlags(dataFlags(base)))
     .addOption(new Option('--task <task>', 'what the adapter learns').choices(tasks).makeOptionMandatory())
     .requiredOption(
@@ -231,29 +225,7 @@ export function trainFlags(command: Command): Command {
     .addOption(new Option('--device <device>', 'where the onnx engine runs').choices(['cpu', 'cuda']))
     .option('--auto-batch', 'halve batches, with accumulation, that the device has no memory for', false)
     .option('--log-dir <directory>', 'write TensorBoard events there')
-    .option('--split <ratios>', 'hold out of train for dev, or for dev and test (0.1,0.1)', parseSplit)
-    .addOption(
-      new Option(
-        '--problem <problem>',
-        'what classification learns (default multi-label where a cell has several labels, else single-label)',
-      ).choices(problems),
-    )
-    .addOption(
-      new Option(
-        '--pooling <pooling>',
-        'what classification reads: the mean of all tokens, or the first (default as the base was trained)',
-      ).choices(poolings),
-    )
-    .option(
-      '--class-weights <weights>',
-      'balanced, or spam=3,ham=0.5, or a JSON file {"spam": 3, "ham": 0.5}; unnamed labels weigh 1',
-    )
-    .option(
-      '--label-smoothing <x>',
-      'share of a target that is spread over all classes',
-      real(0, 0.9),
-      d.labelSmoothing,
-    );
+    .option('--split <ratios>', 'hold out of train for dev, or for dev and test (0.1,0.1)', parseSplit);
 }
 
 /** @throws VeneerError `usage` for options that do not go together. */
