@@ -109,11 +109,11 @@ export function batchingEngine({
     while (queue.size > 0) {
       const [runner, batches = []] =
         [...held]
-          .filter(([{ alive }]) => alive)
-          .sort(([, a], [, b]) => a.length - b.length)
+          .filter(([{ alive }, batches]) => alive && batches.length < depth)
+          .sort(([, a], [, b]) => tokensOf(a) - tokensOf(b))
           .at(0) ?? [];
-      if (!runner || batches.length >= depth) break;
-      const entries = queue.take(limits, { busy: batches.length > 0 });
+      if (!runner) break;
+      const entries = queue.take(limits, { busy: batches.length > 0, runners });
       if (entries.length === 0) break;
       const batch: Batch = { entries, beganMs: undefined };
       if (batches.push(batch) === 1) begin(batch);
@@ -280,6 +280,11 @@ function deliver(entries: readonly Entry[], { data, shape }: Logits, { head }: V
     job.results[index] = logits;
     if (--job.left === 0) job.resolve(job.results);
   });
+}
+
+/** What a runner has before it. */
+function tokensOf(batches: readonly Batch[]): number {
+  return batches.flatMap(({ entries }) => entries).reduce((sum, { length }) => sum + length, 0);
 }
 
 function reportOf(entries: readonly Entry[], beganMs: number): BatchReport {

@@ -25,8 +25,18 @@ export interface BatchLimits {
   maxRows: number;
 }
 
+export interface Turn {
+  /** Whether the batch would wait behind another: the background then has only the turn that is due to it. */
+  busy?: boolean;
+  /** Runners that share what waits: where that does not fill a batch for each, a batch is its share at most. */
+  runners?: number;
+}
+
 /** Of this many batches in a row, one is of the background where rows wait there. */
 const backgroundEvery = 16;
+
+/** Tokens of which two batches take longer than one of both. */
+const leastShare = 64;
 
 /** Rows of a tenant that are looked through for one that fits the batch. */
 const lookAhead = 64;
@@ -44,6 +54,7 @@ export class FairQueue<Entry extends Waiting> {
   /** Tenants in the order of their turns. */
   readonly #lines: Record<Priority, Map<string, Entry[]>> = { interactive: new Map(), background: new Map() };
   readonly #sizes: Record<Priority, number> = { interactive: 0, background: 0 };
+  readonly #tokens: Record<Priority, number> = { interactive: 0, background: 0 };
   /** Batches since the background last had one, or had nothing that waited. */
   #passedOver = 0;
 
@@ -63,6 +74,7 @@ export class FairQueue<Entry extends Waiting> {
     if (own) own.push(entry);
     else line.set(entry.tenant, [entry]);
     this.#sizes[priority]++;
+    this.#tokens[priority] += entry.length;
   }
 
   /** Takes out all entries that match, e.g. of a cancelled request. */
@@ -76,21 +88,24 @@ export class FairQueue<Entry extends Waiting> {
         if (kept.length > 0) line.set(tenant, kept);
         else line.delete(tenant);
       }
-    for (const entry of removed) this.#sizes[priorityOf(entry)]--;
+    for (const entry of removed) this.#left(priorityOf(entry), entry);
     return removed;
   }
 
-  /**
-   * The next batch: begins with the tenant whose turn it is; empty where nothing waits.
-   * @param busy Whether the batch would wait behind another: the background then has only the turn that is due to it.
-   */
-  take(limits: BatchLimits, { busy = false }: { busy?: boolean } = {}): Entry[] {
+  /** The next batch: begins with the tenant whose turn it is; empty where nothing waits. */
+  take({ maxTokens, maxRows }: BatchLimits, { busy = false, runners = 1 }: Turn = {}): Entry[] {
     const priority = this.#next(busy);
     if (priority === undefined) return [];
     this.#passedOver = priority === 'background' || this.#sizes.background === 0 ? 0 : this.#passedOver + 1;
-    const batch = takeFrom(this.#lines[priority], limits);
-    this.#sizes[priority] -= batch.length;
+    const share = runners === 1 ? maxTokens : Math.max(leastShare, this.#tokens[priority] / runners);
+    const batch = takeFrom(this.#lines[priority], { maxTokens: Math.min(maxTokens, share), maxRows });
+    for (const entry of batch) this.#left(priority, entry);
     return batch;
+  }
+
+  #left(priority: Priority, { length }: Entry): void {
+    this.#sizes[priority]--;
+    this.#tokens[priority] -= length;
   }
 
   #next(busy: boolean): Priority | undefined {

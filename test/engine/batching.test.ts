@@ -175,6 +175,30 @@ describe('an engine', () => {
     expect((await Promise.all(answers)).flatMap(firsts)).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it('shares what waits among its runners where it would not fill a batch for each', async () => {
+    const engine = open({ runners: 2 });
+    const answers = [[1, 2, 3], [4]].map(ids => engine.run(ids.map(id => row(id, 60))));
+    expect(runs.map(({ tokens, runner }) => [tokens, runners.indexOf(runner)])).toEqual([
+      [[1], 0],
+      [[2], 1],
+    ]);
+    await succeedAll();
+    expect((await Promise.all(answers)).map(firsts)).toEqual([[1, 2, 3], [4]]);
+  });
+
+  it('puts a batch behind the one with the fewest tokens', async () => {
+    const engine = open({ runners: 2, depth: 2 });
+    const answers = [row(1, 100), row(2, 8), row(3, 8), row(4, 8)].map(one => engine.run([one]));
+    expect(runs.map(({ tokens, runner }) => [tokens, runners.indexOf(runner)])).toEqual([
+      [[1], 0],
+      [[2], 1],
+      [[3], 1],
+      [[4], 0],
+    ]);
+    await succeedAll();
+    expect((await Promise.all(answers)).flatMap(firsts)).toEqual([1, 2, 3, 4]);
+  });
+
   it('shares a batch among tenants that wait', async () => {
     const engine = open();
     const first = engine.run(rows(1, 1), { tenant: 'a' });

@@ -68,6 +68,23 @@ describe('the queue', () => {
     expect(ids(queue.take(limits))).toEqual([2]);
   });
 
+  it('gives each of several runners its share of what would not fill a batch for each', () => {
+    const four = queueOf(repeat(4, { length: 100 }));
+    expect(ids(four.take(limits, { runners: 2 }))).toEqual([0, 1]);
+    expect(ids(four.take(limits, { runners: 2 }))).toEqual([2]);
+    expect(ids(four.take(limits, { runners: 2 }))).toEqual([3]);
+    const many = queueOf(repeat(100, {}));
+    expect(many.take(limits, { runners: 2 })).toHaveLength(32);
+  });
+
+  it('does not cut what is not worth two batches', () => {
+    const queue = queueOf([...repeat(4, {}), { length: 200 }]);
+    queue.take(limits);
+    expect(ids(queue.take(limits, { runners: 8 }))).toEqual([4]);
+    const short = queueOf(repeat(4, {}));
+    expect(ids(short.take(limits, { runners: 8 }))).toEqual([0, 1, 2, 3]);
+  });
+
   it('finds rows of like length on both sides of the first', () => {
     const queue = queueOf([100, 30, 92, 110, 99, 400].map(length => ({ length })));
     expect(ids(queue.take({ maxTokens: 1000, maxRows: 8 }))).toEqual([0, 2, 3, 4]);
