@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- http`: the server's capacity against its bare engine with the same workers, then latency at 70 % of it
- * in an open loop (requests leave on time, whatever the answers do). Server and load share the machine.
+ * in an open loop (requests leave on time, whatever the answers do), beside that of the same texts where hardly any waits,
+ * once for texts of several lengths and once for one. Server and load share the machine.
  */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -58,6 +59,11 @@ async function openLoop(once: (i: number) => Promise<unknown>, perSecond: number
   return latencies.sort((a, b) => a - b);
 }
 
+function latency(sorted: readonly number[]): string {
+  const [p50, p99] = [0.5, 0.99].map(q => sorted[Math.floor(q * sorted.length)]!) as [number, number];
+  return `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, ratio ${(p99 / p50).toFixed(2)}`;
+}
+
 export async function benchHttp(): Promise<void> {
   const { store, manifest } = await openBenchBase();
   const { tenant, name } = await publishBenchAdapter(store, manifest);
@@ -91,18 +97,17 @@ export async function benchHttp(): Promise<void> {
     const requests = texts.map(inputs =>
       requestBytes(address, headers, JSON.stringify({ model: name, inputs })),
     );
-    const once = (i: number) => load.ask(requests[i % requests.length]!);
-    await once(0);
-    const capacity = await closedLoop(once);
-    const latencies = await openLoop(once, 0.7 * capacity);
-    const at = (q: number) => latencies[Math.floor(q * latencies.length)]!;
+    const mixed = (i: number) => load.ask(requests[i % requests.length]!);
+    const alike = () => load.ask(requests[1]!);
+    await mixed(0);
+    const capacity = await closedLoop(mixed);
     const table = {
       'bare engine, answers/s': Math.round(bare),
       'over HTTP, answers/s': Math.round(capacity),
       ratio: (capacity / bare).toFixed(2),
-      'p50 at 70 %, ms': at(0.5).toFixed(1),
-      'p99 at 70 %, ms': at(0.99).toFixed(1),
-      'p99/p50': (at(0.99) / at(0.5)).toFixed(2),
+      'at 70 %': latency(await openLoop(mixed, 0.7 * capacity)),
+      'at 5 %': latency(await openLoop(mixed, 0.05 * capacity)),
+      'at 70 %, 28 tokens each': latency(await openLoop(alike, 0.7 * (await closedLoop(alike)))),
     };
     console.table(table);
     await writeFile('bench-http.json', `${JSON.stringify(table, null, 2)}\n`);
