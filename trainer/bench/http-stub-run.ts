@@ -3,6 +3,7 @@
  * which parses the body and answers the same JSON. `route`: our prediction route without anything before it. `app`: all.
  */
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -73,8 +74,8 @@ const base: Base = {
   },
 };
 
-async function openStub(): Promise<{ services: Services; key: string }> {
-  const store = openDirectoryStore(await mkdtemp(join(tmpdir(), 'veneer-bench-')));
+async function openStub(folder: string): Promise<{ services: Services; key: string }> {
+  const store = openDirectoryStore(folder);
   const rate = { requestsPerMinute: 999_999_999, tokensPerMinute: 999_999_999 };
   const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null, rate });
   const opened = openServices({
@@ -111,7 +112,8 @@ async function bare(app: OpenAPIHono<RequestEnv>): Promise<Hono> {
   });
 }
 
-const { services, key } = await openStub();
+const folder = await mkdtemp(join(tmpdir(), 'veneer-bench-'));
+const { services, key } = await openStub(folder);
 const kind = process.argv[2] as StubKind;
 const route = routeAlone(services);
 const app = kind === 'app' ? createApp(services) : kind === 'route' ? route : await bare(route);
@@ -121,4 +123,7 @@ await once(server, 'listening');
 const started: StubServer = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, key };
 process.send!(started);
 process.on('message', () => process.send!(process.cpuUsage()));
-process.on('disconnect', () => process.exit());
+process.on('disconnect', () => {
+  rmSync(folder, { recursive: true });
+  process.exit();
+});
