@@ -18,12 +18,15 @@ export interface FewShotFlags {
   verbalizer?: string;
 }
 
+/** Peak rate of few examples a class, in usual ones of the method. */
+export const fewShotRate = 2;
+
 export function fewShotFlags(command: Command): Command {
   return command
     .addOption(
       new Option(
         '--few-shot',
-        'for few examples a class: the head begins at the prototypes of the classes, names of labels are examples, 10 epochs',
+        'for few examples a class: the head begins at the prototypes of the classes, names of labels are examples, 10 epochs at twice the usual rate',
       ).implies({ epochs: 10 }),
     )
     .option(

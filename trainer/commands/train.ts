@@ -34,7 +34,7 @@ import {
 import { continualMethod, continualOptions } from './continual-options.ts';
 import { columnOptions, type DataFlags, dataFlags, parseSplit } from './data-flags.ts';
 import { checkRDrop, type DropoutFlags, dropoutFlags } from './dropout-options.ts';
-import { type FewShotFlags, fewShotFlags, resolveFewShot } from './few-shot-options.ts';
+import { type FewShotFlags, fewShotFlags, fewShotRate, resolveFewShot } from './few-shot-options.ts';
 import { interruptible } from './interrupt.ts';
 import { type MethodOptions, methodOptions, resolveMethod } from './method-options.ts';
 import { progressOf } from './progress.ts';
@@ -246,7 +246,7 @@ export async function resolveOptions(
     ...rest,
     maxGradientNorm: maxGradNorm,
     dropout: { hidden, attention },
-    learningRate: flags.learningRate ?? methodOf(method).learningRate,
+    learningRate: flags.learningRate ?? methodOf(method).learningRate * (flags.fewShot ? fewShotRate : 1),
     method,
     from,
     columns: await columnOptions(flags),
