@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- train`: time and peak memory of a training step against PyTorch + PEFT, step by step in turn. The peer
  * runs where VENEER_BENCH_PYTHON names a Python with torch, transformers and peft. PyTorch is run with its own allocator
- * settings and with settings that keep freed memory, and compared at its faster.
+ * settings and with settings that keep freed memory, and compared at its faster. PaddleNLP's step is recorded beside it where
+ * VENEER_BENCH_PADDLE names a Python with paddlepaddle and paddlenlp.
  */
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -45,6 +46,7 @@ export async function benchTrain(): Promise<void> {
   const python = process.env.VENEER_BENCH_PYTHON;
   if (!python)
     console.log('PyTorch is skipped: VENEER_BENCH_PYTHON names no Python with torch, transformers and peft');
+  const paddle = process.env.VENEER_BENCH_PADDLE;
   const ours = fileURLToPath(new URL('./bench/step.js', import.meta.url));
   const table: Record<string, string | number>[] = [];
   for (const { modules, length } of cases) {
@@ -68,8 +70,15 @@ export async function benchTrain(): Promise<void> {
     if (python)
       for (const env of [{}, keepFreed])
         sides.push(await startMeasured(python, [resolve('trainer/bench/step.py'), argument], env));
+    if (paddle)
+      sides.push(
+        await startMeasured(paddle, [resolve('trainer/bench/paddle_step.py'), argument], {
+          OMP_NUM_THREADS: String(threads),
+        }),
+      );
     const results = await inTurn(sides, { rounds, stepsPerRound });
     for (const side of sides) side.close();
+    const paddles = paddle ? results.pop() : undefined;
     const peers = results.slice(precisions.length).sort((a, b) => a.ms - b.ms);
     const [fastest] = peers;
     const leanest = Math.min(...peers.map(peer => peer.peakRssMb));
@@ -91,6 +100,7 @@ export async function benchTrain(): Promise<void> {
               'memory ratio': (own.peakRssMb / leanest).toFixed(2),
             }
           : {}),
+        ...(paddles ? { 'paddle ms': Math.round(paddles.ms) } : {}),
       });
     });
   }
