@@ -60,6 +60,8 @@ export interface AdaptersOptions {
   /** How long an alias, and that a version is there, is believed before the store is asked again. */
   aliasTtlMs: number;
   now(): number;
+  /** Told of what will be loaded as soon as its manifest is there, which is before the base need be. */
+  onManifest?: ((manifest: AdapterManifest) => void) | undefined;
   /** Told how long each load took. */
   onLoad?: ((ms: number) => void) | undefined;
 }
@@ -97,6 +99,7 @@ export function openAdapters({
   budgetBytes,
   aliasTtlMs,
   now,
+  onManifest,
   onLoad,
 }: AdaptersOptions): Adapters {
   const resident = new Map<string, ResidentAdapter>();
@@ -139,7 +142,7 @@ export function openAdapters({
 
   const load = async (tenant: string, name: string, digest: string): Promise<ResidentAdapter> => {
     const [{ manifest, files }, baseManifest] = await Promise.all([
-      loadVersion(store, tenant, name, digest),
+      loadVersion(store, tenant, name, digest, { onManifest }),
       base(),
     ]);
     checkBase(manifest.base, baseManifest, name);

@@ -1,7 +1,7 @@
 /** A base opened for serving: its manifest, tokenizer and engine. Files come from the store, verified, by local path. */
 import { readFile } from 'node:fs/promises';
 import { baseFile, readBase } from './artifacts/bases.ts';
-import type { BaseManifest } from './artifacts/manifests.ts';
+import type { AdapterManifest, BaseManifest } from './artifacts/manifests.ts';
 import type { Engine } from './engine/engine.ts';
 import type { EngineObserver } from './engine/observer.ts';
 import { openEngine } from './engine/open.ts';
@@ -16,9 +16,16 @@ export interface Base {
   engine: Engine;
 }
 
+/** A base on its way. */
+export interface OpeningBase {
+  opened: Promise<Base>;
+  /** Opens what the first rows of an adapter will need as soon as it can. What fails is told to the rows. */
+  expect(adapter: AdapterManifest): void;
+}
+
 export interface BaseOptions {
   store: Store;
-  name: string;
+  name: string | Promise<string>;
   /** Folder for files of a remote store. */
   cacheDir: string;
   /** Worker threads of the engine; 0 computes in the calling thread. */
@@ -26,25 +33,55 @@ export interface BaseOptions {
   observer?: EngineObserver | undefined;
 }
 
-export async function openBase({ store, name, cacheDir, workers, observer }: BaseOptions): Promise<Base> {
-  const manifest = await readBase(store, name);
-  const [compiled] = await Promise.all([
-    baseFile(store, name, manifest.tokenizer.compiled, cacheDir).then(path => readFile(path)),
-    baseFile(store, name, manifest.weights, cacheDir),
-  ]);
-  const engine = openEngine({
-    base: manifest,
-    workers,
-    observer,
-    graphPath: variant => {
-      const file = manifest.graphs[variant];
-      if (!file)
-        throw new VeneerError(
-          'invalid_artifact',
-          `base ${name} has no graph ${variant}: pull it again with --force`,
-        );
-      return baseFile(store, name, file, cacheDir);
-    },
-  });
-  return { manifest, tokenizer: openTokenizer(compiled), engine };
+export function openBase(options: BaseOptions): Promise<Base> {
+  return beginBase(options).opened;
+}
+
+/** Everything that needs no other is fetched at once. */
+export function beginBase({ store, name: wanted, cacheDir, workers, observer }: BaseOptions): OpeningBase {
+  const begun = begin();
+  const opened = begun.then(finish);
+  return {
+    opened,
+    expect: adapter => void begun.then(({ engine }) => engine.warm([adapter])).catch(() => {}),
+  };
+
+  async function begin() {
+    const name = await wanted;
+    const manifest = await readBase(store, name);
+    const weights = baseFile(store, name, manifest.weights, cacheDir);
+    weights.catch(() => {});
+    const engine = openEngine({
+      ...{ base: manifest, workers, observer },
+      async graphPath(variant) {
+        const file = manifest.graphs[variant];
+        if (!file)
+          throw new VeneerError(
+            'invalid_artifact',
+            `base ${name} has no graph ${variant}: pull it again with --force`,
+          );
+        const [path] = await Promise.all([baseFile(store, name, file, cacheDir), weights]);
+        return path;
+      },
+    });
+    return { name, manifest, weights, engine };
+  }
+
+  async function finish({
+    name,
+    manifest,
+    weights,
+    engine,
+  }: Awaited<ReturnType<typeof begin>>): Promise<Base> {
+    try {
+      const [compiled] = await Promise.all([
+        baseFile(store, name, manifest.tokenizer.compiled, cacheDir).then(path => readFile(path)),
+        weights,
+      ]);
+      return { manifest, tokenizer: openTokenizer(compiled), engine };
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  }
 }

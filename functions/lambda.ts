@@ -1,11 +1,10 @@
 /**
  * The entry of an AWS Lambda function behind a function URL or an API Gateway HTTP API (payload format 2.0). Answers are
- * small and come all at once, so they are not streamed. The base is opened in the first request that needs it.
+ * small and come all at once, so they are not streamed. The start does not wait for the base, which is fetched meanwhile.
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda';
-import { createApp } from './http/app.ts';
 import { readEnvironment } from './http/environment.ts';
 import { openServices } from './http/services.ts';
 
@@ -14,7 +13,11 @@ const options = await readEnvironment(process.env, {
   cacheDir: join(tmpdir(), 'veneer'),
   usageFlushSeconds: 0,
 });
-const answer = handle(createApp(openServices(options)));
+const services = openServices(options);
+if (options.baseName !== undefined) services.beginBase();
+// Loaded while the store answers.
+const { createApp } = await import('./http/app.ts');
+const answer = handle(createApp(services));
 
 export const handler = (event: LambdaEvent, context?: LambdaContext) => answer(withoutStage(event), context);
 

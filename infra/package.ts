@@ -55,6 +55,8 @@ export async function packageFunction({
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    // The AWS SDK's ES modules, of which only what is used goes in.
+    mainFields: ['module', 'main'],
     external: ['*.node'],
     loader: { '.html': 'text' },
     // With these the path of the native binding is a constant.

@@ -1,15 +1,19 @@
 /** A blob from a remote store to a file: large ones in parts at once, whole and verified or not there at all. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { VeneerError } from '../error.ts';
 import type { Store } from '../store/store.ts';
+import { sha256 } from './digest.ts';
 import type { FileRef } from './manifests.ts';
 
-/** S3 gives each connection some 90 MB/s; AWS advises requests of 8 to 16 MB. */
-const partBytes = 8 << 20;
+/** S3 gives each connection some 90 MB/s, so that a small base comes in several parts as well. */
+const partBytes = 4 << 20;
 const partsAtOnce = 6;
+/** Written and hashed at once. */
+const pieceBytes = 1 << 20;
 /** A damaged copy is fetched once more: unlike a whole object, a part of one has no checksum of its own on the way. */
 const maxTries = 2;
 
@@ -29,13 +33,15 @@ export async function downloadBlob(
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     for (let tries = 1; tries <= maxTries; tries++) {
-      const file = await open(temporary, 'w', 0o600);
+      const file = await open(temporary, 'w+', 0o600);
+      let digest: string | undefined;
       try {
-        if (!(await fill(file, store, { key, ref }))) return 'missing';
+        digest = await fill(file, store, { key, ref, path: temporary });
       } finally {
         await file.close();
       }
-      if ((await digestOfFile(temporary)) !== ref.sha256) continue;
+      if (digest === undefined) return 'missing';
+      if (digest !== ref.sha256) continue;
       await rename(temporary, path);
       return 'done';
     }
@@ -51,34 +57,49 @@ export async function downloadBlob(
   }
 }
 
-/** False where there is no such object. */
-async function fill(
-  file: FileHandle,
-  store: Store,
-  { key, ref }: Pick<Blob, 'key' | 'ref'>,
-): Promise<boolean> {
+/** The digest of what the file holds then; undefined where there is no such object. */
+async function fill(file: FileHandle, store: Store, { key, ref, path }: Blob): Promise<string | undefined> {
   if (!store.getRange || ref.bytes <= partBytes) {
     const found = await store.get(key);
-    if (found) await file.write(found.bytes, 0, found.bytes.length, 0);
-    return found !== undefined;
+    if (!found) return undefined;
+    await file.writeFile(found.bytes);
+    return sha256(found.bytes);
   }
-  const { getRange } = store;
-  const starts = Array.from(
-    { length: Math.ceil(ref.bytes / partBytes) },
-    (_, part) => part * partBytes,
-  ).values();
-  let whole = true;
-  const lane = async () => {
-    for (const start of starts) {
-      const bytes = await getRange(key, start, Math.min(ref.bytes, start + partBytes));
-      if (bytes) await file.write(bytes, 0, bytes.length, start);
-      else whole = false;
+  const parts = Array.from({ length: Math.ceil(ref.bytes / partBytes) }, (_, part) => ({
+    start: part * partBytes,
+    end: Math.min(ref.bytes, (part + 1) * partBytes),
+  }));
+  const written: Promise<boolean>[] = [];
+  for (const [index, { start, end }] of parts.entries()) {
+    const before = written[index - partsAtOnce] ?? Promise.resolve(true);
+    written.push(before.then(() => writePart(path, start, store.getRange!(key, start, end))));
+  }
+  const ended = Promise.allSettled(written);
+  try {
+    const hash = createHash('sha256');
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    // From the file, and while the parts behind it come.
+    for (const [index, { start, end }] of parts.entries()) {
+      if (!(await written[index])) return undefined;
+      for (let at = start; at < end; ) {
+        const { bytesRead } = await file.read(piece, 0, Math.min(pieceBytes, end - at), at);
+        if (bytesRead === 0) break;
+        hash.update(piece.subarray(0, bytesRead));
+        at += bytesRead;
+      }
     }
-  };
-  // All lanes have ended before the file is closed, whatever happened in one of them.
-  const lanes = await Promise.allSettled(Array.from({ length: partsAtOnce }, lane));
-  for (const lane of lanes) if (lane.status === 'rejected') throw lane.reason;
-  return whole;
+    return hash.digest('hex');
+  } finally {
+    // Whatever happened in one of them: nothing writes any more.
+    await ended;
+  }
+}
+
+/** False where nothing came. */
+async function writePart(path: string, start: number, bytes: AsyncIterable<Uint8Array>): Promise<boolean> {
+  const target = createWriteStream(path, { flags: 'r+', start, highWaterMark: pieceBytes });
+  await pipeline(bytes, target);
+  return target.bytesWritten > 0;
 }
 
 /** Reads in pieces: a weights file is not held in memory. Undefined where there is no such file. */

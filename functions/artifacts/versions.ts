@@ -210,11 +210,17 @@ export async function loadVersion(
   tenant: string,
   name: string,
   digest: string,
+  /** `onManifest`: told of the manifest, which may be there before the rest. */
+  { onManifest }: { onManifest?: ((manifest: AdapterManifest) => void) | undefined } = {},
 ): Promise<AdapterVersion> {
   const folder = versionFolder({ tenant, name, digest });
-  const manifest = await readManifest(store, { tenant, name, digest });
   const file = 'adapter.safetensors';
-  const found = await store.get(`${folder}/${file}`);
+  const reading = store.get(`${folder}/${file}`);
+  // Its failure counts once the manifest is there.
+  reading.catch(() => {});
+  const manifest = await readManifest(store, { tenant, name, digest });
+  onManifest?.(manifest);
+  const found = await reading;
   if (!found)
     throw new VeneerError('invalid_artifact', `${name}@sha256:${digest}: ${file} is missing: push it again`);
   checkFile(`${name}@sha256:${digest}: ${file}`, found.bytes, manifest.files[file]);

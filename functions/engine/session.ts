@@ -9,9 +9,26 @@ export interface Session {
   close(): Promise<void>;
 }
 
+// The package is CommonJS: requiring it spares the start the scan for named exports that `import` makes.
+const loadRuntime = (): typeof OnnxRuntime => createRequire(import.meta.url)('onnxruntime-node');
+
+let prepared = false;
+/**
+ * Loads the runtime and has it make what it makes once for all sessions: 20 ms that a start can spend while it waits for a
+ * graph. The session that this asks for is of no graph and fails; whatever else fails here, the first graph's will tell.
+ */
+export function prepareRuntime(): void {
+  if (prepared) return;
+  prepared = true;
+  try {
+    loadRuntime()
+      .InferenceSession.create(new Uint8Array(0))
+      .catch(() => {});
+  } catch {}
+}
+
 async function openSession(graphPath: string, threads: number): Promise<Session> {
-  // The package is CommonJS: requiring it spares the start the scan for named exports that `import` makes.
-  const ort: typeof OnnxRuntime = createRequire(import.meta.url)('onnxruntime-node');
+  const ort = loadRuntime();
   const options: OnnxRuntime.InferenceSession.SessionOptions = {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,

@@ -23,7 +23,7 @@ import { pieces } from './body.ts';
 import type { RequestEnv } from './context.ts';
 import type { TaskForm } from './tasks/form.ts';
 
-/** Before whatever else reads bodies: a batch is not read into memory. */
+/** A batch is not read into memory. */
 export function addBatches(
   app: OpenAPIHono<RequestEnv>,
   forms: Record<TaskName, TaskForm>,

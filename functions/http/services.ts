@@ -1,7 +1,7 @@
 /** What the HTTP surface stands on, as plain arguments, and how a process makes it from a store. */
 import { type Adapters, openAdapters } from '../adapters.ts';
 import type { Rate } from '../artifacts/manifests.ts';
-import { type Base, openBase } from '../base.ts';
+import { type Base, beginBase } from '../base.ts';
 import type { BatchOptions } from '../batches/limits.ts';
 import { openMemoryLimiter } from '../limits/memory.ts';
 import type { RateLimiter } from '../limits/rate-limiter.ts';
@@ -95,12 +95,18 @@ export interface ServicesOptions {
   logRequests?: boolean | undefined;
 }
 
-/** `close` writes the usage and gives the base's memory back; call it when no request is under way. */
-export function openServices(options: ServicesOptions): Services & { close(): Promise<void> } {
+export interface OpenServices extends Services {
+  /** Begins to open the base ahead of the first request. Where that fails, the request tries again. */
+  beginBase(): void;
+  /** Writes the usage and gives the base's memory back; call it when no request is under way. */
+  close(): Promise<void>;
+}
+
+export function openServices(options: ServicesOptions): OpenServices {
   const { cacheDir, workers, limits, prefetch = [], metrics, logRequests } = options;
-  const base = lazyBase(async () => {
-    const name = options.baseName ?? (await onlyBase(options.store));
-    return openBase({ store: options.store, name, cacheDir, workers, observer: metrics?.engine });
+  const base = lazyBase(() => {
+    const name = options.baseName ?? onlyBase(options.store);
+    return beginBase({ store: options.store, name, cacheDir, workers, observer: metrics?.engine });
   });
   /** What is to be done when no request is under way any more; one that fails stops no other. */
   const onClose: (() => Promise<void>)[] = [
@@ -116,6 +122,7 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     budgetBytes: adapterBudgetBytes,
     aliasTtlMs,
     now: Date.now,
+    onManifest: base.expect,
     onLoad: metrics?.adapterLoaded,
   });
   metrics?.readAdapters(adapters.stats);
@@ -150,6 +157,7 @@ export function openServices(options: ServicesOptions): Services & { close(): Pr
     store,
     adapters,
     base: base.get,
+    beginBase: base.begin,
     ready: () => !warming && base.ready(),
     shadows,
     limits: { ...defaultLimits, ...limits },

@@ -21,6 +21,8 @@ import type { Store, StoredObject, WriteCondition } from './store.ts';
 const maxTries = 5;
 /** A read that has had no answer by then, in however many tries, gets none: well before a request's own deadline. */
 const answerBudgetMs = 15_000;
+/** Times that the body of an answer may break off. */
+const maxBodies = 3;
 
 export interface S3Location {
   bucket: string;
@@ -55,11 +57,24 @@ export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Sto
       );
     },
 
-    getRange(key, start, end) {
-      return read(key, { Range: `bytes=${start}-${end - 1}` }).then(
-        ({ bytes }) => bytes,
-        error => nothing(error, key),
-      );
+    async *getRange(key, start, end) {
+      let at = start;
+      for (let tries = 1; ; tries++) {
+        const range = { Range: `bytes=${at}-${end - 1}` };
+        const answer = await answerOf(key, range).catch(error => nothing(error, key));
+        if (!answer) return;
+        try {
+          for await (const piece of answer.Body as AsyncIterable<Uint8Array>) {
+            at += piece.length;
+            yield piece;
+          }
+          return;
+        } catch (error) {
+          // It goes on from where it broke off.
+          if (at >= end || tries === maxBodies) throw failure(error, `reading ${key}`);
+          await sleep(Math.random() * 50 * 2 ** tries);
+        }
+      }
     },
 
     async put(key, bytes, condition) {
@@ -131,29 +146,33 @@ export function openS3Store({ bucket, prefix, anyKey = false }: S3Location): Sto
   };
 
   /** The SDK repeats a request by itself, but not a body that broke off. Rejects with the SDK's own errors. */
-  async function read(
-    key: string,
-    options: { IfNoneMatch?: string; Range?: string } = {},
-  ): Promise<StoredObject> {
-    const input = { Bucket: bucket, Key: folder + (anyKey ? key : checkKey(key)), ...options };
+  async function read(key: string, options: { IfNoneMatch?: string } = {}): Promise<StoredObject> {
     const startedAt = performance.now();
     for (let tries = 1; ; tries++) {
-      let answered = false;
-      // Until the answer begins: how long a large body takes on a slow line is not our business.
-      const waiting = new AbortController();
-      const timer = setTimeout(() => waiting.abort(), startedAt + answerBudgetMs - performance.now());
+      const answer = await answerOf(key, options, startedAt);
       try {
-        const answer = await client
-          .send(new GetObjectCommand(input), { abortSignal: waiting.signal })
-          .finally(() => clearTimeout(timer));
-        answered = true;
         const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
         return { bytes, etag: answer.ETag ?? '' };
       } catch (error) {
-        if (!answered || tries === 3 || performance.now() - startedAt > answerBudgetMs) throw error;
+        if (tries === maxBodies || performance.now() - startedAt > answerBudgetMs) throw error;
         await sleep(Math.random() * 50 * 2 ** tries);
       }
     }
+  }
+
+  /** The answer to a read, whose body is still to come. */
+  async function answerOf(
+    key: string,
+    options: { IfNoneMatch?: string; Range?: string },
+    startedAt = performance.now(),
+  ) {
+    const input = { Bucket: bucket, Key: folder + (anyKey ? key : checkKey(key)), ...options };
+    // Until the answer begins: how long a large body takes on a slow line is not our business.
+    const waiting = new AbortController();
+    const timer = setTimeout(() => waiting.abort(), startedAt + answerBudgetMs - performance.now());
+    return client
+      .send(new GetObjectCommand(input), { abortSignal: waiting.signal })
+      .finally(() => clearTimeout(timer));
   }
 
   function nothing(error: unknown, key: string): undefined {

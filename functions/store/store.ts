@@ -20,10 +20,10 @@ export interface Store {
   /** The same where the object no longer has this etag; `unchanged`, without its bytes, where it still has. */
   getIfChanged(key: string, etag: string): Promise<StoredObject | 'unchanged' | undefined>;
   /**
-   * Bytes `start` to `end` (one past the last) of an object that never changes, where parts of one can be read at once.
-   * Nothing checks them on their way: whoever asks knows the digest of the whole.
+   * Bytes `start` to `end` (one past the last) of an object that never changes, as they come, where parts of one can be read
+   * at once; none where no object is there. Nothing checks them on their way: whoever asks knows the digest of the whole.
    */
-  getRange?(key: string, start: number, end: number): Promise<Uint8Array | undefined>;
+  getRange?(key: string, start: number, end: number): AsyncIterable<Uint8Array>;
   /**
    * Writes whole or not at all and returns the new etag.
    * @throws VeneerError `conflict` where `condition` does not hold; exactly one of racing conditional writers wins.
