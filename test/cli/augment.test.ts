@@ -24,7 +24,7 @@ test('examples are added to train alone, by WordNet or a file, and told in log a
   expect(ran.stdout).toContain(`${4 + Number(added)} examples in ${4 + Number(added)} windows, 3 labels\n`);
   const manifest = await json('run/manifest.json');
   expect(manifest.training.config.augment).toEqual({
-    ...{ count: 4, rate: 0.1, unit: 'word', synonyms: 'WordNet 3.1' },
+    ...{ count: 4, rate: 0.05, unit: 'word', synonyms: 'WordNet 3.1' },
   });
   expect(manifest.training.dataset).toBe(sha256(topics));
   expect((await json('run/data.json')).splits.train.examples).toBe(4);
