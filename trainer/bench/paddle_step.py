@@ -1,12 +1,12 @@
 """PaddleNLP side of `bench train`: the same step in the same shape. Argument: the JSON of StepBench (step.ts)."""
 import json
-import resource
 import sys
-import time
 
 import paddle
 from paddlenlp.peft import LoRAConfig, LoRAModel
 from paddlenlp.transformers import BertConfig, BertModel
+
+from measured import answer_go
 
 bench = json.loads(sys.argv[1])
 c = bench["config"]
@@ -41,12 +41,4 @@ def step():
     optimizer.clear_grad()
 
 
-print("ready", flush=True)
-for line in sys.stdin:
-    ms = []
-    for _ in range(int(line.split()[1])):
-        started = time.perf_counter()
-        step()
-        ms.append((time.perf_counter() - started) * 1000)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"ms": ms, "peakRssMb": peak}), flush=True)
+answer_go(step)

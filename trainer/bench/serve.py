@@ -4,12 +4,12 @@ peft-mixed: 32 LoRA adapters over one BertModel, each row with its own (`adapter
 torch.ao dynamic quantization of every linear layer, no adapters. Answers `go <n>` lines as child.ts describes.
 """
 import json
-import resource
 import sys
-import time
 
 import torch
 from transformers import BertConfig, BertModel
+
+from measured import answer_go
 
 kind, bench = sys.argv[1], json.loads(sys.argv[2])
 c = bench["config"]
@@ -36,13 +36,5 @@ else:
     model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
 ids = torch.randint(1000, c["vocabularySize"], (bench["batch"], bench["length"]))
 mask = torch.ones_like(ids)
-print("ready", flush=True)
 with torch.inference_mode():
-    for line in sys.stdin:
-        ms = []
-        for _ in range(int(line.split()[1])):
-            started = time.perf_counter()
-            model(input_ids=ids, attention_mask=mask, **extra)
-            ms.append((time.perf_counter() - started) * 1000)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"ms": ms, "peakRssMb": peak}), flush=True)
+    answer_go(lambda: model(input_ids=ids, attention_mask=mask, **extra))

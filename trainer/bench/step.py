@@ -1,12 +1,12 @@
 """PyTorch + PEFT side of `bench train` and `bench gpu`: the same step in the same shape. Argument: the JSON of StepBench (step.ts)."""
 import json
-import resource
 import sys
-import time
 
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import BertConfig, BertModel
+
+from measured import answer_go
 
 bench = json.loads(sys.argv[1])
 c = bench["config"]
@@ -48,12 +48,4 @@ def step():
         torch.cuda.synchronize()
 
 
-print("ready", flush=True)
-for line in sys.stdin:
-    ms = []
-    for _ in range(int(line.split()[1])):
-        started = time.perf_counter()
-        step()
-        ms.append((time.perf_counter() - started) * 1000)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"ms": ms, "peakRssMb": peak}), flush=True)
+answer_go(step)
