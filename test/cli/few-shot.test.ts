@@ -115,14 +115,16 @@ test('the head begins at the prototypes of examples and of names, and is told in
   });
 });
 
-test('ten epochs at twice the rate, unless others are given', async () => {
+test('ten epochs at twice the rate with dropout, unless others are given', async () => {
   const told = ['train', '--task', 'classification', '--data', 'few.csv', '--base', 'tiny', '--threads', '1'];
   const rest = ['--few-shot', '--batch-size', '4', '--json'];
   expect(resultOf(await workspace.run(...told, '--out', 'ten', ...rest))).toMatchObject({ steps: 30 });
-  expect((await json('ten/manifest.json')).training.config.learningRate).toBe(0.002);
-  const given = ['--epochs', '2', '--learning-rate', '0.001'];
+  const usual = { learningRate: 0.002, dropout: { hidden: 0.1, attention: 0 } };
+  expect((await json('ten/manifest.json')).training.config).toMatchObject(usual);
+  const given = ['--epochs', '2', '--learning-rate', '0.001', '--dropout', '0'];
   expect(resultOf(await train('two', ...given, ...rest))).toMatchObject({ steps: 6 });
-  expect((await json('two/manifest.json')).training.config.learningRate).toBe(0.001);
+  const chosen = { learningRate: 0.001, dropout: { hidden: 0, attention: 0 } };
+  expect((await json('two/manifest.json')).training.config).toMatchObject(chosen);
 });
 
 test('contrastive steps move LoRA before the head begins, and what comes of them is pushed as any adapter', async () => {

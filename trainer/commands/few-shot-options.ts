@@ -26,8 +26,8 @@ export function fewShotFlags(command: Command): Command {
     .addOption(
       new Option(
         '--few-shot',
-        'for few examples a class: the head begins at the prototypes of the classes, names of labels are examples, 10 epochs at twice the usual rate',
-      ).implies({ epochs: 10 }),
+        'for few examples a class: the head begins at the prototypes of the classes, names of labels are examples, 10 epochs at twice the usual rate with --dropout 0.1',
+      ).implies({ epochs: 10, dropout: 0.1 }),
     )
     .option(
       '--contrastive-steps <n>',
