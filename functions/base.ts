@@ -19,7 +19,7 @@ export interface Base {
 /** A base on its way. */
 export interface OpeningBase {
   opened: Promise<Base>;
-  /** Opens what the first rows of an adapter will need as soon as it can. What fails is told to the rows. */
+  /** Where the calling thread computes: opens early what an adapter's first rows will need. What fails is told to the rows. */
   expect(adapter: AdapterManifest): void;
 }
 
@@ -43,7 +43,10 @@ export function beginBase({ store, name: wanted, cacheDir, workers, observer }: 
   const opened = begun.then(finish);
   return {
     opened,
-    expect: adapter => void begun.then(({ engine }) => engine.warm([adapter])).catch(() => {}),
+    expect(adapter) {
+      // Of several runners one will be asked, and a process that ends while another opens a session aborts.
+      if (workers === 0) begun.then(({ engine }) => engine.warm([adapter])).catch(() => {});
+    },
   };
 
   async function begin() {

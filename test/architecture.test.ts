@@ -36,6 +36,7 @@ const importers: [title: string, vendor: RegExp, files: RegExp][] = [
     /^@(aws-sdk\/(?!client-batch$)|smithy\/)/,
     /^functions\/store\/s3(-error)?\.ts$/,
   ],
+  ['aws4fetch: requests to S3 without its SDK', /^aws4fetch$/, /^functions\/store\/plain-s3\.ts$/],
   ['AWS Batch: the job queue', /^@aws-sdk\/client-batch$/, /^trainer\/jobs\/aws-batch\.ts$/],
   ['TensorFlow.js: the file that loads it', /^@tensorflow\//, /^trainer\/engines\/tensorflow\.ts$/],
   [
@@ -148,6 +149,8 @@ describe('the import table', () => {
     ['functions/engine/inline.ts', 'onnxruntime-node'],
     ['trainer/engines/onnx.ts', 'onnxruntime-node'],
     ['functions/store/open.ts', '@aws-sdk/client-s3'],
+    ['functions/store/plain-s3.ts', '@aws-sdk/client-s3'],
+    ['functions/store/s3.ts', 'aws4fetch'],
     ['trainer/jobs/aws-batch.ts', '@aws-sdk/client-s3'],
     ['trainer/commands/submit.ts', '@aws-sdk/client-batch'],
     ['functions/store/s3.ts', '@aws-sdk/client-batch'],

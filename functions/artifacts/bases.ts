@@ -124,9 +124,9 @@ export function baseFile(store: Store, name: string, ref: FileRef, cacheDir: str
 
 async function verifiedFile(store: Store, wanted: Download & { cacheDir: string }): Promise<string> {
   const { path, ref, cacheDir } = wanted;
-  if (await hasReceipt(cacheDir, path, ref.sha256)) return path;
+  if (hasReceipt(cacheDir, path, ref.sha256)) return path;
   await (store.localPath ? verifyOwn(path, wanted) : download(store, wanted));
-  await writeReceipt(cacheDir, path, ref.sha256);
+  writeReceipt(cacheDir, path, ref.sha256);
   return path;
 }
 

@@ -1,19 +1,16 @@
 /** A blob from a remote store to a file: large ones in parts at once, whole and verified or not there at all. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { VeneerError } from '../error.ts';
 import type { Store } from '../store/store.ts';
 import { sha256 } from './digest.ts';
 import type { FileRef } from './manifests.ts';
 
-/** S3 gives each connection some 90 MB/s, so that a small base comes in several parts as well. */
-const partBytes = 4 << 20;
+/** S3 gives each connection some 90 MB/s; AWS advises requests of 8 to 16 MB. */
+const partBytes = 8 << 20;
 const partsAtOnce = 6;
-/** Written and hashed at once. */
-const pieceBytes = 1 << 20;
 /** A damaged copy is fetched once more: unlike a whole object, a part of one has no checksum of its own on the way. */
 const maxTries = 2;
 
@@ -30,19 +27,21 @@ export async function downloadBlob(
 ): Promise<'done' | 'missing' | 'damaged'> {
   const folder = dirname(path);
   const temporary = join(folder, `.tmp-${randomBytes(12).toString('hex')}`);
+  let done = false;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     for (let tries = 1; tries <= maxTries; tries++) {
-      const file = await open(temporary, 'w+', 0o600);
+      const file = await open(temporary, 'w', 0o600);
       let digest: string | undefined;
       try {
-        digest = await fill(file, store, { key, ref, path: temporary });
+        digest = await fill(file, store, { key, ref });
       } finally {
         await file.close();
       }
       if (digest === undefined) return 'missing';
       if (digest !== ref.sha256) continue;
       await rename(temporary, path);
+      done = true;
       return 'done';
     }
     return 'damaged';
@@ -53,53 +52,69 @@ export async function downloadBlob(
       cause: error,
     });
   } finally {
-    await rm(temporary, { force: true });
+    if (!done) await rm(temporary, { force: true });
   }
 }
 
-/** The digest of what the file holds then; undefined where there is no such object. */
-async function fill(file: FileHandle, store: Store, { key, ref, path }: Blob): Promise<string | undefined> {
-  if (!store.getRange || ref.bytes <= partBytes) {
+/** The digest of what was written; undefined where there is no such object. */
+async function fill(
+  file: FileHandle,
+  store: Store,
+  { key, ref }: Pick<Blob, 'key' | 'ref'>,
+): Promise<string | undefined> {
+  const { getRange } = store;
+  if (!getRange || ref.bytes <= partBytes) {
     const found = await store.get(key);
     if (!found) return undefined;
     await file.writeFile(found.bytes);
     return sha256(found.bytes);
   }
-  const parts = Array.from({ length: Math.ceil(ref.bytes / partBytes) }, (_, part) => ({
-    start: part * partBytes,
-    end: Math.min(ref.bytes, (part + 1) * partBytes),
-  }));
-  const written: Promise<boolean>[] = [];
-  for (const [index, { start, end }] of parts.entries()) {
-    const before = written[index - partsAtOnce] ?? Promise.resolve(true);
-    written.push(before.then(() => writePart(path, start, store.getRange!(key, start, end))));
-  }
-  const ended = Promise.allSettled(written);
+  const starts = Array.from({ length: Math.ceil(ref.bytes / partBytes) }, (_, part) => part * partBytes);
+  const asked: Promise<Uint8Array[]>[] = [];
+  const written: Promise<void>[] = [];
+  const ask = (start: number) => {
+    const part = gathered(getRange(key, start, Math.min(ref.bytes, start + partBytes)));
+    part.catch(() => {});
+    asked.push(part);
+  };
+  starts.slice(0, partsAtOnce).forEach(ask);
   try {
     const hash = createHash('sha256');
-    const piece = Buffer.allocUnsafe(pieceBytes);
-    // From the file, and while the parts behind it come.
-    for (const [index, { start, end }] of parts.entries()) {
-      if (!(await written[index])) return undefined;
-      for (let at = start; at < end; ) {
-        const { bytesRead } = await file.read(piece, 0, Math.min(pieceBytes, end - at), at);
-        if (bytesRead === 0) break;
-        hash.update(piece.subarray(0, bytesRead));
-        at += bytesRead;
-      }
+    // In their order, while those behind them come.
+    for (const [index, start] of starts.entries()) {
+      const pieces = await asked[index]!;
+      if (pieces.length === 0) return undefined;
+      starts.slice(index + partsAtOnce, index + partsAtOnce + 1).forEach(ask);
+      const writing = writePieces(file, pieces, start);
+      writing.catch(() => {});
+      written.push(writing);
+      for (const piece of pieces) hash.update(piece);
     }
+    await Promise.all(written);
     return hash.digest('hex');
   } finally {
-    // Whatever happened in one of them: nothing writes any more.
-    await ended;
+    // Whatever happened to one of them: nothing writes any more.
+    await Promise.allSettled([...asked, ...written]);
   }
 }
 
-/** False where nothing came. */
-async function writePart(path: string, start: number, bytes: AsyncIterable<Uint8Array>): Promise<boolean> {
-  const target = createWriteStream(path, { flags: 'r+', start, highWaterMark: pieceBytes });
-  await pipeline(bytes, target);
-  return target.bytesWritten > 0;
+async function gathered(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return pieces;
+}
+
+/** A call of `writev` may write less than it was given. */
+async function writePieces(file: FileHandle, pieces: readonly Uint8Array[], start: number): Promise<void> {
+  for (let [left, at] = [pieces, start]; left.length > 0; ) {
+    let { bytesWritten } = await file.writev(left, at);
+    at += bytesWritten;
+    left = left.flatMap(piece => {
+      const done = Math.min(bytesWritten, piece.length);
+      bytesWritten -= done;
+      return done === piece.length ? [] : [piece.subarray(done)];
+    });
+  }
 }
 
 /** Reads in pieces: a weights file is not held in memory. Undefined where there is no such file. */

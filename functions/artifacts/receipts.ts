@@ -1,38 +1,39 @@
 /**
  * Remembers across processes that a file's bytes have been verified, so that a cold start does not hash a base again. A
- * receipt holds only as long as the file is the same inode with the same size and times: any write to it voids it.
+ * receipt holds only as long as the file is the same inode with the same size and times: any write to it voids it. All of it
+ * is synchronous: at a cold start each step would otherwise wait for a turn behind the parts of a base that come.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256 } from './digest.ts';
 
 /** Undefined where no regular file is at `path`. */
-async function stateOf(path: string, digest: string): Promise<string | undefined> {
-  const entry = await stat(path, { bigint: true }).catch(() => undefined);
+function stateOf(path: string, digest: string): string | undefined {
+  const entry = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (!entry?.isFile()) return undefined;
   return [digest, entry.dev, entry.ino, entry.size, entry.mtimeNs, entry.ctimeNs].join(' ');
 }
 
 const receiptPath = (cacheDir: string, path: string) => join(cacheDir, 'verified', sha256(path));
 
-export async function hasReceipt(cacheDir: string, path: string, digest: string): Promise<boolean> {
-  const [written, state] = await Promise.all([
-    readFile(receiptPath(cacheDir, path), 'utf8').catch(() => undefined),
-    stateOf(path, digest),
-  ]);
-  return state !== undefined && written === state;
+export function hasReceipt(cacheDir: string, path: string, digest: string): boolean {
+  try {
+    return readFileSync(receiptPath(cacheDir, path), 'utf8') === stateOf(path, digest);
+  } catch {
+    return false;
+  }
 }
 
 /** Call it after the bytes were found good. A folder that cannot be written only costs the next start its hash. */
-export async function writeReceipt(cacheDir: string, path: string, digest: string): Promise<void> {
-  const state = await stateOf(path, digest);
-  if (state === undefined) return;
+export function writeReceipt(cacheDir: string, path: string, digest: string): void {
   const receipt = receiptPath(cacheDir, path);
   const temporary = `${receipt}.${randomBytes(8).toString('hex')}`;
   try {
-    await mkdir(join(cacheDir, 'verified'), { recursive: true, mode: 0o700 });
-    await writeFile(temporary, state, { flag: 'wx', mode: 0o600 });
-    await rename(temporary, receipt);
+    const state = stateOf(path, digest);
+    if (state === undefined) return;
+    mkdirSync(join(cacheDir, 'verified'), { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, state, { flag: 'wx', mode: 0o600 });
+    renameSync(temporary, receipt);
   } catch {}
 }

@@ -17,8 +17,9 @@ export async function openStore(url: string): Promise<Store> {
   }
   const [, bucket, path] = s3Url.exec(url) ?? [];
   if (bucket !== undefined) {
-    const { openS3Store } = await import('./s3.ts');
-    return openS3Store({ bucket, prefix: path?.slice(1) ?? '' });
+    const prefix = path?.slice(1) ?? '';
+    const { openS3 } = await import('./plain-s3.ts');
+    return openS3({ bucket, prefix });
   }
   throw new VeneerError(
     'usage',

@@ -1,6 +1,6 @@
 /**
  * The seam every piece of state goes through: a flat map from key to bytes with conditional writes.
- * Knows nothing of tenants or artifacts. Implementations: directory.ts, s3.ts; both pass test/store/store.cases.ts.
+ * Knows nothing of tenants or artifacts. Implementations: directory.ts, s3.ts, plain-s3.ts; all pass test/store/store.cases.ts.
  */
 
 export interface StoredObject {

@@ -43,20 +43,18 @@ describe.each(['x64', 'arm64'] as const)('the package for %s', architecture => {
   });
 
   it('holds bundles and the onnxruntime of one platform, and nothing else', () => {
-    const paths = packages[architecture].map(({ path }) => path.replace(/-[A-Z0-9]{8}\.js$/, '-HASH.js'));
+    const paths = packages[architecture].map(({ path }) =>
+      path.replace(/^dist\/[\w-]+-[A-Z0-9]{8}\.js$/, 'dist/a part of the bundles'),
+    );
     const native = `bin/napi-v6/linux/${architecture}`;
     expect([...new Set(paths)]).toEqual([
       'batch-lambda.js',
       `${native}/libonnxruntime.so.1`,
       `${native}/onnxruntime_binding.node`,
-      'dist/bowser-HASH.js',
-      'dist/chunk-HASH.js',
-      'dist/dist-cjs-HASH.js',
-      'dist/event-streams-HASH.js',
+      'dist/a part of the bundles',
       'dist/functions/batch-lambda.js',
       'dist/functions/engine/worker.js',
       'dist/functions/lambda.js',
-      'dist/s3-HASH.js',
       'lambda.js',
       'node_modules/swagger-ui-dist/package.json',
       'node_modules/swagger-ui-dist/swagger-ui-bundle.js',

@@ -38,9 +38,15 @@ describe.skipIf(!versitygw)('behind an unreliable S3', { timeout: 240_000 }, () 
   const environment = { ...process.env };
 
   /** A server that has nothing in memory; its base's files are there unless `cold`. */
-  const serving = ({ cold = false } = {}) => {
+  const serving = async ({ cold = false } = {}) => {
     const cacheDir = join(folder, cold ? `cold-${caches++}` : 'warm');
-    const services = openServices({ store, baseName: 'tiny', cacheDir, workers: 0 });
+    // One that has just started has sent nothing to S3 yet.
+    const services = openServices({
+      store: await openStore(store.url),
+      baseName: 'tiny',
+      cacheDir,
+      workers: 0,
+    });
     const app = createApp(services);
     const ask = async (model = 'support') => {
       const body = JSON.stringify({ ...questions[0]![1], model });
@@ -71,7 +77,7 @@ describe.skipIf(!versitygw)('behind an unreliable S3', { timeout: 240_000 }, () 
     Object.assign(process.env, server.env, { AWS_ENDPOINT_URL: proxy.url });
     store = await openStore(`s3://${await server.bucket('veneer')}/artifacts`);
     ({ base, key } = await fillStore(store));
-    const { ask, close } = serving();
+    const { ask, close } = await serving();
     const { status, answer } = await ask();
     expect(status).toBe(200);
     expected = answer.outputs;
@@ -90,7 +96,7 @@ describe.skipIf(!versitygw)('behind an unreliable S3', { timeout: 240_000 }, () 
 
   it.each(faults)('answers as ever where every object is %s twice, the base cold as well', async fault => {
     firstTimes(fault, 2);
-    const { ask, close } = serving({ cold: true });
+    const { ask, close } = await serving({ cold: true });
     const { status, answer } = await ask();
     expect([status, answer.outputs]).toEqual([200, expected]);
     await close();
@@ -100,7 +106,7 @@ describe.skipIf(!versitygw)('behind an unreliable S3', { timeout: 240_000 }, () 
     'answers 503 with Retry-After where S3 stays %s',
     async fault => {
       proxy.choose = () => fault;
-      const { ask, close } = serving();
+      const { ask, close } = await serving();
       const { status, headers, answer } = await ask();
       expect([status, answer.code]).toEqual([503, 'unavailable']);
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
@@ -115,7 +121,7 @@ describe.skipIf(!versitygw)('behind an unreliable S3', { timeout: 240_000 }, () 
     proxy.choose = () => (uniform({ seed: 5, stream: 1 }, 0, request++) < 0.5 ? 'corrupt' : undefined);
     const statuses: number[] = [];
     for (let round = 0; round < 12; round++) {
-      const { ask, close } = serving({ cold: true });
+      const { ask, close } = await serving({ cold: true });
       const { status, answer } = await ask();
       statuses.push(status);
       if (status === 200) expect(answer.outputs).toEqual(expected);
@@ -187,7 +193,7 @@ describe.skipIf(!versitygw)('behind an unreliable S3', { timeout: 240_000 }, () 
   it('switches a thousand aliases under load, each answer wholly of a version that was live within the time', async () => {
     const names = Array.from({ length: 1000 }, (_, i) => `many-${i}`);
     const versions = new Map<string, unknown>();
-    const { ask, close } = serving();
+    const { ask, close } = await serving();
     const push = (name: string, seed: number, live: boolean) =>
       pushRandom(store, base, { task: 'classification', name, seed, live });
     // What each version answers, from two adapters that nobody switches.

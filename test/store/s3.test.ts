@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../functions/store/open.ts';
+import { openS3 } from '../../functions/store/plain-s3.ts';
 import { openS3Store } from '../../functions/store/s3.ts';
 import { findMinio, howToGetIt as howToGetMinio, startMinio } from './minio.ts';
 import { listed, storeCases } from './store.cases.ts';
@@ -36,7 +37,12 @@ describe.each(servers)('an S3 store on $name', ({ program, start }) => {
   });
   afterAll(() => server?.stop());
 
-  storeCases(async () => openS3Store({ bucket, prefix: `prefix/${stores++}` }));
+  describe.each([
+    ['the SDK alone', openS3Store],
+    ['plain requests before it', openS3],
+  ])('by %s', (_, open) => {
+    storeCases(async () => open({ bucket, prefix: `prefix/${stores++}` }));
+  });
 
   it('signs a URL that reads one object without credentials, and that nobody can change', async () => {
     const store = openS3Store({ bucket, prefix: 'signed' });
