@@ -94,7 +94,7 @@ export const BaseManifest = z.object({
   weights: FileRef,
   /** The same in float32, which training starts from; the serving side never fetches it. */
   trainingWeights: FileRef,
-  /** Serving graphs by `<head>.<modules>`, e.g. `pooled-mean.qv`. All share the weights file. */
+  /** Serving graphs by `<head>.<modules>`, e.g. `pooled.qv2`. All share the weights file. */
   graphs: z.record(z.string(), FileRef),
   licence: z.string(),
   source: z.object({ location: z.string(), sha256: Digest }),

@@ -2,18 +2,19 @@
  * Turns rows into the inputs of one run: padded tokens, and every row's LoRA and head tensors. B rows, R and C the padded
  * rank and number of labels, which all rows of a batch share.
  */
-import type { HeadLayer } from '../artifacts/adapter.ts';
+import type { HeadLayer, ResidentLora } from '../artifacts/adapter.ts';
 import type { EncoderConfig } from '../artifacts/manifests.ts';
+import { loraPacks, type Pack, scaleInput } from '../artifacts/packs.ts';
+import { type Buffers, reusedBuffers } from './buffers.ts';
 import type { Row } from './engine.ts';
 import { extraFeeds } from './extras.ts';
-import { loraPacks, scaleInput } from './packs.ts';
 import { type Feed, tokenFeeds } from './token-feeds.ts';
 import { dtypeOf, paddedLabels, paddedRank, type Variant } from './variants.ts';
 
 export function assemble(
   rows: readonly Row[],
   variant: Variant,
-  config: EncoderConfig,
+  { config, buffers = reusedBuffers() }: { config: EncoderConfig; buffers?: Pick<Buffers, 'take'> },
 ): Record<string, Feed> {
   const framed = rows.map(({ window, adapter }) => {
     const { head, ...virtual } = adapter.manifest;
@@ -21,7 +22,7 @@ export function assemble(
   });
   return {
     ...tokenFeeds(framed, config),
-    ...loraFeeds(rows, variant, config),
+    ...loraFeeds(rows, variant, { config, buffers }),
     ...headFeeds(rows, variant, config),
     ...(variant.form === 'mixed' ? extraFeeds(framed, config) : {}),
   };
@@ -31,7 +32,7 @@ export function assemble(
 function loraFeeds(
   rows: readonly Row[],
   { modules, form }: Variant,
-  config: EncoderConfig,
+  { config, buffers }: { config: EncoderConfig; buffers: Pick<Buffers, 'take'> },
 ): Record<string, Feed> {
   if (modules.length === 0) return {};
   const b = rows.length;
@@ -40,32 +41,65 @@ function loraFeeds(
   const feeds: Record<string, Feed> = {};
   for (const pack of loraPacks(config, modules)) {
     const { input, side, width, stacked, groups } = pack;
-    const size = groups.length * b * stacked * rank;
-    const data = dtype === 'int8' ? new Int8Array(size * width) : new Float32Array(size * width);
-    const scales = new Float32Array(size);
-    groups.forEach(({ layer, modules: readers }, group) => {
-      rows.forEach(({ adapter: { lora } }, row) => {
-        if (!lora) return;
-        readers.forEach((module, i) => {
-          const { layout, data: own, scales: factors } = lora;
-          const place = layout.sites[layer]?.[module];
-          if (!place) return;
-          const at = ((group * b + row) * stacked + i) * rank;
-          const from = place[side];
-          data.set(own.subarray(from, from + layout.rank * width), at * width);
-          scales.set(factors.subarray(place.scales, place.scales + layout.rank), at);
-        });
-      });
+    const ranks = groups.length * stacked * rank;
+    const size = b * ranks * width;
+    const data =
+      dtype === 'int8'
+        ? new Int8Array(buffers.take(size), 0, size)
+        : new Float32Array(buffers.take(4 * size), 0, size);
+    const scales = new Float32Array(side === 'a' ? b * ranks : 0);
+    rows.forEach(({ adapter: { lora } }, row) => {
+      const place = { pack, modules, rank, data, scales, first: row * ranks };
+      if (lora?.layout.rank === rank && lora.layout.modules.join() === modules.join()) copyWhole(lora, place);
+      else {
+        data.fill(0, row * ranks * width, (row + 1) * ranks * width);
+        if (lora) copySites(lora, place);
+      }
     });
-    feeds[input] = { dtype, shape: [groups.length, b, stacked * rank, width], data };
+    feeds[input] = { dtype, shape: [b, groups.length, stacked * rank, width], data };
     if (side === 'a')
       feeds[scaleInput(pack)] = {
         dtype: 'float32',
-        shape: [groups.length, b, 1, stacked * rank],
+        shape: [b, groups.length, stacked * rank, 1],
         data: scales,
       };
   }
   return feeds;
+}
+
+interface PackPlace {
+  pack: Pack;
+  /** Padded. */
+  rank: number;
+  data: Int8Array | Float32Array;
+  scales: Float32Array;
+  /** Where the row begins, in ranks. */
+  first: number;
+}
+
+/** Of an adapter with the graph's own rank and modules: it lies in memory as the graph reads it. */
+function copyWhole(
+  { layout, data: own, scales: factors }: ResidentLora,
+  { pack: { input, side, width }, data, scales, first }: PackPlace,
+): void {
+  const place = layout.packs.get(input)!;
+  data.set(own.subarray(...place.data), first * width);
+  if (side === 'a') scales.set(factors.subarray(...place.scales), first);
+}
+
+function copySites(
+  { layout, data: own, scales: factors }: ResidentLora,
+  { pack: { side, width, stacked, groups }, rank, data, scales, first }: PackPlace,
+): void {
+  groups.forEach(({ layer, modules }, group) => {
+    modules.forEach((module, i) => {
+      const place = layout.sites[layer]?.[module];
+      if (!place) return;
+      const at = first + (group * stacked + i) * rank;
+      data.set(own.subarray(place[side], place[side] + layout.rank * width), at * width);
+      if (side === 'a') scales.set(factors.subarray(place.scales, place.scales + layout.rank), at);
+    });
+  });
 }
 
 /** Weights as they are kept, and the scales [B, 1, C] that multiply their products; labels beyond a row's own stay zero. */

@@ -5,6 +5,7 @@
 import type { AdapterManifest, BaseManifest } from '../artifacts/manifests.ts';
 import { VeneerError } from '../error.ts';
 import { assemble } from './batch.ts';
+import { reusedBuffers } from './buffers.ts';
 import { saturates } from './cpu.ts';
 import type { Engine, Row } from './engine.ts';
 import type { BatchReport, EngineObserver } from './observer.ts';
@@ -76,6 +77,7 @@ export function batchingEngine({
 }: BatchingOptions): Engine {
   const narrow = base.precision === 'int8' && saturates();
   const queue = new FairQueue<Entry>();
+  const buffers = reusedBuffers();
   /** What each runner holds, in the order in which it runs. */
   const held = new Map<Runner, Batch[]>(Array.from({ length: runners }, () => [startRunner(), []]));
   /** Graphs that a runner in another's place opens as well, behind the batch that waits for it. */
@@ -155,16 +157,13 @@ export function batchingEngine({
   const runBatch = async (runner: Runner, batch: Batch) => {
     const { entries } = batch;
     try {
-      const variant = variantOf(
-        entries.map(entry => entry.row.adapter.manifest),
-        narrow,
-      );
-      const feeds = assemble(
-        entries.map(entry => entry.row),
-        variant,
-        base.config,
-      );
-      deliver(entries, await runner.run(variantName(variant), feeds), variant);
+      const rows = entries.map(({ row }) => row);
+      const manifests = rows.map(({ adapter }) => adapter.manifest);
+      const variant = variantOf(manifests, narrow);
+      const feeds = assemble(rows, variant, { config: base.config, buffers });
+      const { spent = [], ...logits } = await runner.run(variantName(variant), feeds);
+      buffers.give(spent);
+      deliver(entries, logits, variant);
     } catch (error) {
       if (error instanceof VeneerError)
         fail(

@@ -1,5 +1,5 @@
 /** Runs batches in the calling thread: for hosts with one request at a time, where a second thread would only wait. */
-import type { GraphPaths, Runner } from './runner.ts';
+import { buffersOf, type GraphPaths, type Runner } from './runner.ts';
 import { openSessions, prepareRuntime } from './session.ts';
 
 export function inlineRunner(graphPath: GraphPaths, threads: number): Runner {
@@ -11,7 +11,7 @@ export function inlineRunner(graphPath: GraphPaths, threads: number): Runner {
   };
   return {
     alive: true,
-    run: async (graph, feeds) => (await session(graph)).run(feeds),
+    run: async (graph, feeds) => ({ ...(await (await session(graph)).run(feeds)), spent: buffersOf(feeds) }),
     open: async graph => void (await session(graph)),
     close: sessions.close,
   };

@@ -5,7 +5,12 @@ export interface Logits {
   data: Float32Array;
   /** [B, places, C] */
   shape: readonly number[];
+  /** Buffers of the feeds, given back: no run reads them any more. */
+  spent?: ArrayBuffer[];
 }
+
+export const buffersOf = (feeds: Readonly<Record<string, Feed>>) =>
+  Object.values(feeds).map(({ data }) => data.buffer as ArrayBuffer);
 
 export interface Runner {
   /** Runs the serving graph of this name; calls run in their order. The feeds are given away: their buffers may move. */

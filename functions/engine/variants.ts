@@ -29,9 +29,13 @@ export function headKind(head: Head): HeadKind {
   return head.kind === 'token' ? 'token' : head.dense ? 'pooled-dense' : 'pooled';
 }
 
-/** Key of the graph in the base manifest, e.g. `token.qv`. */
+/** Of the inputs that adapted graphs read (packs.ts): a base from before this layout has no such graph, and is not misread. */
+const inputLayout = 2;
+
+/** Key of the graph in the base manifest, e.g. `token.qv2`. */
 export function variantName({ head, modules, form, narrow }: Variant): string {
-  return `${head}.${modules.join('') || 'none'}${form === 'int8' ? '' : `.${form}`}${narrow ? '.narrow' : ''}`;
+  const adapted = modules.length > 0 ? `${modules.join('')}${inputLayout}` : 'none';
+  return `${head}.${adapted}${form === 'int8' ? '' : `.${form}`}${narrow ? '.narrow' : ''}`;
 }
 
 /** What of a manifest decides on the graph. */
@@ -49,10 +53,10 @@ export function variantOf(manifests: readonly ServedParts[], narrow: boolean): V
   };
 }
 
-/** @throws VeneerError `invalid_artifact` where the base was built before adapters of this method were served. */
+/** @throws VeneerError `invalid_artifact` where the base was built before such adapters were served as they are now. */
 export function checkServed(manifest: ServedParts, { name, graphs }: BaseManifest): void {
   const variant = variantName(variantOf([manifest], false));
-  if (!manifest.lora && !graphs[variant])
+  if (!graphs[variant])
     throw new VeneerError(
       'invalid_artifact',
       `base ${name} has no graph ${variant}, which serves this adapter: pull it again with --force`,

@@ -1,7 +1,7 @@
 /** Runs batches in a worker thread, so that the event loop of the server stays free. */
 import { Worker } from 'node:worker_threads';
 import { packageFile } from '../package-file.ts';
-import type { GraphPaths, Logits, Runner } from './runner.ts';
+import { buffersOf, type GraphPaths, type Logits, type Runner } from './runner.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker.ts';
 
 type Answer = Exclude<WorkerAnswer['answer'], { error: string }>;
@@ -29,10 +29,7 @@ export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker:
     return new Promise<Answer>((resolve, reject) => {
       const id = ++last;
       pending.set(id, { resolve, reject });
-      worker.postMessage(
-        { ...request, id } satisfies WorkerRequest,
-        Object.values(request.feeds ?? {}).map(feed => feed.data.buffer as ArrayBuffer),
-      );
+      worker.postMessage({ ...request, id } satisfies WorkerRequest, buffersOf(request.feeds ?? {}));
     });
   };
   return {

@@ -1,6 +1,6 @@
 /** Worker thread of the pool: sessions of its own over the same mapped weights, one thread each. */
 import { parentPort } from 'node:worker_threads';
-import type { Logits } from './runner.ts';
+import { buffersOf, type Logits } from './runner.ts';
 import { openSessions } from './session.ts';
 import type { Feed } from './token-feeds.ts';
 
@@ -28,7 +28,8 @@ port.on('message', async ({ id, path, feeds }: WorkerRequest) => {
     const { data, shape } = await session.run(feeds);
     // The runtime's own memory cannot move between threads: hand over a copy.
     const copy = Float32Array.from(data);
-    reply({ data: copy, shape: [...shape] }, [copy.buffer]);
+    const spent = buffersOf(feeds);
+    reply({ data: copy, shape: [...shape], spent }, [copy.buffer, ...spent]);
   } catch (error) {
     reply({ error: (error as Error).message });
   }

@@ -47,7 +47,7 @@ describe('an adapter merged into the weights', () => {
       const merge = { store, manifest, adapters: [adapter], variant: 'pooled.none' };
       const [path] = await writeMerged({ ...merge, folder: await mkdtemp(join(folder, 'tenants-')) });
       const sessions = openSessions(1);
-      const feeds = assemble(rowOf(bare), variant, manifest.config);
+      const feeds = assemble(rowOf(bare), variant, manifest);
       const merged = (await (await sessions.at(path!)).run(feeds)).data.slice(0, 4);
       await sessions.close();
       const engine = openEngine({ base: manifest, graphPath, workers: 0 });
@@ -72,7 +72,8 @@ describe('the floor of a batch', () => {
     const flops = Object.fromEntries(floor.rows.map(row => [row.operators, Math.round(row.gigaflops * 1e9)]));
     expect(flops['8-bit products']).toBe(layers * 2 * tokens * (4 * h * h + 2 * h * f));
     const attention = 2 * 2 * batch * length * length * h;
-    const lora = 2 * (2 * tokens * h * 8) * 2;
+    // Ranks of A, and of B with the row of the bias.
+    const lora = 2 * tokens * h * (8 + 9) * 2;
     const pooledHead = 2 * batch * length * h + 2 * batch * h * 16;
     expect(flops['float32 products']).toBe(layers * (attention + lora) + pooledHead);
     expect(flops.softmax).toBe(0);

@@ -115,7 +115,7 @@ describe('other precisions', () => {
       const runner = inlineRunner(graphPath, 1);
       const variant = { head: headKind(head), modules: smallestSet(['q', 'v']), form: 'int8' as const };
       const run = async (row: Row, narrow: boolean) => {
-        const feeds = assemble([row], { ...variant, narrow }, manifest.config);
+        const feeds = assemble([row], { ...variant, narrow }, manifest);
         return Float32Array.from((await runner.run(variantName({ ...variant, narrow }), feeds)).data);
       };
       const logits: Record<'full' | 'narrow', Float32Array[]> = { full: [], narrow: [] };

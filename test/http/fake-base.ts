@@ -5,6 +5,7 @@
 import type { BaseManifest } from '../../functions/artifacts/manifests.ts';
 import type { Base } from '../../functions/base.ts';
 import type { Row } from '../../functions/engine/engine.ts';
+import { headKinds, moduleSets, modulesOf, variantName } from '../../functions/engine/variants.ts';
 import type { Tokenizer } from '../../functions/tokenizer/tokenizer.ts';
 
 const file = { sha256: 'f'.repeat(64), bytes: 1 };
@@ -32,7 +33,14 @@ export const baseManifest: BaseManifest = {
   fidelity: { cosineMean: 1, cosineMin: 1 },
   weights: file,
   trainingWeights: file,
-  graphs: {},
+  graphs: Object.fromEntries(
+    headKinds.flatMap(head =>
+      moduleSets.map(set => {
+        const variant = { head, modules: modulesOf(set), form: 'int8', narrow: false } as const;
+        return [variantName(variant), file];
+      }),
+    ),
+  ),
   licence: 'Apache-2.0',
   source: { location: 'nowhere', sha256: 'e'.repeat(64) },
 };

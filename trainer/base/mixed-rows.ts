@@ -44,8 +44,13 @@ function ia3Vectors(g: Graph, config: EncoderConfig): Map<string, RowVectors> {
 
 const siteKey = (layer: number, module: TargetModule) => `${layer}.${module}`;
 
-/** The linear layers with what IA3 scales in its rows. */
-export function scaledLinear(g: Graph, config: EncoderConfig, linear: FrozenLinear): FrozenLinear {
+/** What IA3 does to linear layers in its rows: to what they read, and to what they give once all is added to it. */
+export interface Ia3Rows {
+  reading(linear: FrozenLinear): FrozenLinear;
+  giving(site: { layer: number; module: TargetModule }, y: Value): Value;
+}
+
+export function ia3Rows(g: Graph, config: EncoderConfig): Ia3Rows {
   const found = ia3Vectors(g, config);
   const rowsOf = (x: Value) => g.reshape(x, ['B', 'S', x.shape[1]!]);
   /** Of x ['B*S', width] the rows that have a vector, times it [1, rows, 'S', width]. */
@@ -54,18 +59,20 @@ export function scaledLinear(g: Graph, config: EncoderConfig, linear: FrozenLine
     const rows = g.reshape(by, [places.shape[0]!, 'S', x.shape[1]!]);
     return g.reshape(g.replaceRows(rowsOf(x), places, rows), x.shape);
   };
-  return site => {
-    const { layer, module, x } = site;
-    const own = found.get(siteKey(layer, module));
-    if (!own) return linear(site);
-    if (!scalesInput(module)) {
-      const y = linear(site);
-      return replaced(y, own, scaled(y, own));
-    }
-    if (module === 'o') return linear({ ...site, x: replaced(x, own, scaled(x, own)) });
-    // What d reads comes out of an activation, whose lowest value a rounded base counts on; scaled, it may be lower.
-    const rows = g.reshape(scaled(x, own), [product([own.places.shape[0]!, 'S']), x.shape[1]!]);
-    return replaced(linear(site), own, linear({ ...site, x: rows, signed: true }));
+  return {
+    reading: linear => site => {
+      const { layer, module, x } = site;
+      const own = found.get(siteKey(layer, module));
+      if (!own || !scalesInput(module)) return linear(site);
+      if (module === 'o') return linear({ ...site, x: replaced(x, own, scaled(x, own)) });
+      // What d reads comes out of an activation, whose lowest value a rounded base counts on; scaled, it may be lower.
+      const rows = g.reshape(scaled(x, own), [product([own.places.shape[0]!, 'S']), x.shape[1]!]);
+      return replaced(linear(site), own, linear({ ...site, x: rows, signed: true }));
+    },
+    giving({ layer, module }, y) {
+      const own = found.get(siteKey(layer, module));
+      return own && !scalesInput(module) ? replaced(y, own, scaled(y, own)) : y;
+    },
   };
 }
 

@@ -25,6 +25,8 @@ export interface LinearSite {
   shift: number | null;
   /** Whether x can be lower than that allows. */
   signed: boolean;
+  /** Whether b is added. */
+  biased: boolean;
 }
 
 /** x that comes out of an activation has a lowest value: GELU's is -0.17. Null where it is multiplied by a gate. */
@@ -38,6 +40,8 @@ export interface Precision {
   store(name: string, tensor: FloatTensor, role: 'linear' | 'table' | 'plain'): [string, TensorData][];
   /** x W' + b with the weights as stored: [rows, out]. */
   linear(site: LinearSite): Value;
+  /** Whether b is a sum of its own there, after the product: then it may as well come with another term. */
+  addsBias: boolean;
   lookup: Lookup;
 }
 
@@ -54,8 +58,9 @@ const fp32: Precision = {
   store: (name, { shape, data }) => [[name, f32(shape, data)]],
   linear: site => {
     const weight = site.g.weight(`${site.path}.weight`, [site.out, site.in]);
-    return site.g.matmul(site.x, weight, { transB: true, addend: biasOf(site) });
+    return site.g.matmul(site.x, weight, { transB: true, addend: site.biased ? biasOf(site) : undefined });
   },
+  addsBias: false,
   lookup: tableLookup,
 };
 
@@ -86,13 +91,15 @@ const int8 = (levels: number): Precision => ({
     const { g, smoothing } = site;
     const x = smoothing === undefined ? site.x : g.mul(site.x, g.weight(smoothing, [site.in]));
     const { shift } = site;
-    const stored = { weight, scales, bias: biasOf(site) };
-    if (!site.signed || shift === null) return g.quantizedLinear(x, stored, { levels, shift });
+    const stored = { weight, scales };
+    const withBias = (product: Value) => (site.biased ? g.add(product, biasOf(site)) : product);
+    if (!site.signed || shift === null) return withBias(g.quantizedLinear(x, stored, { levels, shift }));
     // The stored bias has taken the shift back: as much as the shifted product of zeros gives.
     const zeros = g.expand(g.constant([0], [1, 1]), [1, site.in]);
-    const taken = g.quantizedLinear(zeros, { weight, scales }, { levels, shift });
-    return g.add(g.quantizedLinear(x, stored, { levels }), taken);
+    const taken = g.quantizedLinear(zeros, stored, { levels, shift });
+    return withBias(g.add(g.quantizedLinear(x, stored, { levels }), taken));
   },
+  addsBias: true,
   lookup: ({ g, name, rows, width, indices, role }) => {
     if (role === 'plain') return tableLookup({ g, name, rows, width, indices, role });
     const table = g.weight(name, [rows, width], 'int8');
@@ -127,8 +134,10 @@ const inBlocks = (bits: 4 | 8, tables: Pick<Precision, 'store' | 'lookup'>): Pre
     const blocks = site.in / block;
     const weight = site.g.weight(`${site.path}.weight`, [site.out, blocks, (block * bits) / 8], 'uint8');
     const scales = site.g.weight(`${site.path}.weight.scale`, [site.out * blocks]);
-    return site.g.blockQuantizedLinear(site.x, { weight, scales, bias: biasOf(site) }, { block, bits });
+    const bias = site.biased ? { bias: biasOf(site) } : {};
+    return site.g.blockQuantizedLinear(site.x, { weight, scales, ...bias }, { block, bits });
   },
+  addsBias: false,
   lookup: tables.lookup,
 });
 

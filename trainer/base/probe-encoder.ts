@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ResidentAdapter } from '../../functions/artifacts/adapter.ts';
+import { loraLayout } from '../../functions/artifacts/lora-layout.ts';
 import type { AdapterManifest, BaseManifest } from '../../functions/artifacts/manifests.ts';
 import { openEngine } from '../../functions/engine/open.ts';
 import type { Window } from '../../functions/tasks/windows.ts';
@@ -83,7 +84,7 @@ function identityAdapter(base: BaseManifest, head: AdapterManifest['head']): Res
       files: { 'adapter.safetensors': { sha256: '', bytes: 0 } },
     },
     lora: {
-      layout: { rank: 1, sites: [], size: 0, scalesSize: 0 },
+      layout: loraLayout(base.config, { rank: 1, alpha: 1, targetModules: [] }),
       data: new Int8Array(),
       scales: new Float32Array(),
     },

@@ -6,24 +6,29 @@ import type { Value } from '../graph/value.ts';
 import { activationShift, type Precision } from './precision.ts';
 import { smoothingName } from './smoothing.ts';
 
-/** One layer's module applied to x [rows, in]: [rows, out]. `signed`: see Project. */
+/** One layer's module applied to x [rows, in]: [rows, out]. `signed`: see Project. `biased`: with b, unless false. */
 export type FrozenLinear = (site: {
   g: Graph;
   layer: number;
   module: TargetModule;
   x: Value;
   signed?: boolean;
+  biased?: boolean;
 }) => Value;
+
+export const biasName = ({ family }: EncoderConfig, layer: number, module: TargetModule) =>
+  `${familyNames(family).module(layer, module)}.bias`;
 
 export function servedLinear(config: EncoderConfig, precision: Precision): FrozenLinear {
   const { module: pathOf } = familyNames(config.family);
-  return ({ g, layer, module, x, signed = false }) =>
+  return ({ g, layer, module, x, signed = false, biased = true }) =>
     precision.linear({
       g,
       path: pathOf(layer, module),
       ...moduleWidths(config, module),
       x,
       signed,
+      biased,
       smoothing: smoothingName(layer, module),
       shift: module === 'd' ? activationShift(config) : null,
     });

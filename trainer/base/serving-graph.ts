@@ -4,7 +4,7 @@
  */
 import type { EncoderConfig, TargetModule } from '../../functions/artifacts/manifests.ts';
 import { familyNames } from '../../functions/artifacts/modules.ts';
-import { loraPacks, scaleInput } from '../../functions/engine/packs.ts';
+import { loraPacks, scaleInput } from '../../functions/artifacts/packs.ts';
 import {
   dtypeOf,
   forms,
@@ -21,45 +21,21 @@ import { product } from '../graph/shape.ts';
 import type { Value } from '../graph/value.ts';
 import { familyOf } from '../models/families.ts';
 import { encoderInputs, type Project } from '../models/family.ts';
-import { prefixed, promptedLookup, scaledLinear } from './mixed-rows.ts';
+import { ia3Rows, prefixed, promptedLookup } from './mixed-rows.ts';
 import { type Precision, type PrecisionName, precisions } from './precision.ts';
-import { servedLinear } from './served-linear.ts';
+import { biasName, servedLinear } from './served-linear.ts';
 
 /** LoRA tensors as graph values, by layer and module (the first of those that share a product, for A and scales). */
 interface PackedLora {
-  /** [1, B, modules * R, in] */
+  /** [B, 1, modules * R, in], as stored */
   a: Map<string, Value>;
-  /** [1, B, 1, modules * R] */
+  /** [B, 1, modules * R, 1] */
   scales: Map<string, Value>;
-  /** [1, B, R, out] */
+  /** [B, 1, R, out], or [B, 1, R + 1, out] with the base's own bias as the last row */
   b: Map<string, Value>;
 }
 
 const siteKey = (layer: number, module: TargetModule) => `${layer}.${module}`;
-
-/** The inputs that functions/engine/packs.ts lays out, cut into groups. */
-function packedLora(g: Graph, config: EncoderConfig, { modules, form }: Variant): PackedLora {
-  const packed: PackedLora = { a: new Map(), scales: new Map(), b: new Map() };
-  for (const pack of loraPacks(config, modules)) {
-    const { groups, stacked, width, side, input } = pack;
-    const cut = (into: Map<string, Value>, whole: Value) => {
-      const parts = g.split(
-        whole,
-        0,
-        groups.map(() => 1),
-      );
-      groups.forEach(({ layer, modules: [first] }, i) => {
-        into.set(siteKey(layer, first!), parts[i]!);
-      });
-    };
-    const ranks = product([stacked, 'R']);
-    const dtype = dtypeOf(form);
-    const stored = g.input(input, [groups.length, 'B', ranks, width], dtype);
-    cut(packed[side], dtype === 'int8' ? g.cast(stored) : stored);
-    if (side === 'a') cut(packed.scales, g.input(scaleInput(pack), [groups.length, 'B', 1, ranks]));
-  }
-  return packed;
-}
 
 interface PerRow {
   g: Graph;
@@ -68,33 +44,72 @@ interface PerRow {
   precision: Precision;
 }
 
-/** y = x W' + b + ((x A') * scales) B with A, scales and B of each row. */
-function perRowProject({ g, config, variant, precision }: PerRow): Project {
+/** Adapter tensors as the floats that they stand for. */
+const floats = (g: Graph, stored: Value) => (stored.dtype === 'float32' ? stored : g.cast(stored));
+
+/** The inputs that functions/artifacts/packs.ts lays out, cut into groups. */
+function packedLora({ g, config, variant: { modules, form }, precision }: PerRow): PackedLora {
+  const packed: PackedLora = { a: new Map(), scales: new Map(), b: new Map() };
+  for (const pack of loraPacks(config, modules)) {
+    const { groups, stacked, width, side, input } = pack;
+    const cut = (into: Map<string, Value>, whole: Value) => {
+      const parts = g.split(
+        whole,
+        1,
+        groups.map(() => 1),
+      );
+      groups.forEach(({ layer, modules: [first] }, i) => {
+        into.set(siteKey(layer, first!), parts[i]!);
+      });
+    };
+    const ranks = product([stacked, 'R']);
+    const stored = g.input(input, ['B', groups.length, ranks, width], dtypeOf(form));
+    if (side === 'a') {
+      cut(packed.a, stored);
+      cut(packed.scales, g.input(scaleInput(pack), ['B', groups.length, ranks, 1]));
+    } else if (precision.addsBias) {
+      const biases = groups.map(({ layer, modules: [module] }) =>
+        g.weight(biasName(config, layer, module!), [width]),
+      );
+      const rows = g.reshape(g.concat(biases, 0), [1, groups.length, 1, width]);
+      cut(packed.b, g.concat([floats(g, stored), g.expand(rows, ['B', groups.length, 1, width])], 2));
+    } else cut(packed.b, floats(g, stored));
+  }
+  return packed;
+}
+
+/**
+ * y = x W' + b + ((A x') * scales)' B with A, scales and B of each row. The narrow product is kept transposed: so its scales
+ * and the parts of modules that share it are whole rows, and a rank of 8 costs less. Where the precision adds b by a sum of
+ * its own, it is one more row of B instead, which a row of ones picks: rows without LoRA get exactly b.
+ */
+function perRowProject(args: PerRow): Project {
+  const { g, config, variant, precision } = args;
+  const ia3 = variant.form === 'mixed' ? ia3Rows(g, config) : undefined;
   const served = servedLinear(config, precision);
-  const linear = variant.form === 'mixed' ? scaledLinear(g, config, served) : served;
-  const packed = packedLora(g, config, variant);
+  const linear = ia3?.reading(served) ?? served;
+  const packed = packedLora(args);
+  const narrowOf = (layer: number, adapted: readonly TargetModule[], x: Value): readonly Value[] => {
+    const key = siteKey(layer, adapted[0]!);
+    const rows = g.reshape(x, ['B', 1, 'S', x.shape[1]!]);
+    const product = g.matmul(floats(g, packed.a.get(key)!), rows, { transB: true });
+    const byModule = g.reshape(g.mul(product, packed.scales.get(key)!), ['B', adapted.length, 'R', 'S']);
+    const ones = g.expand(g.constant([1], [1, 1, 1, 1]), ['B', adapted.length, 1, 'S']);
+    return g.split(
+      precision.addsBias ? g.concat([byModule, ones], 2) : byModule,
+      1,
+      adapted.map(() => 1),
+    );
+  };
   return ({ layer, modules, x }) => {
     const adapted = modules.filter(module => variant.modules.includes(module));
-    const narrow = new Map<TargetModule, Value>();
-    if (adapted.length > 0) {
-      const key = siteKey(layer, adapted[0]!);
-      const rows = g.reshape(x, [1, 'B', 'S', x.shape[1]!]);
-      const stacked = g.mul(g.matmul(rows, packed.a.get(key)!, { transB: true }), packed.scales.get(key)!);
-      const parts = g.split(
-        stacked,
-        3,
-        adapted.map(() => 'R'),
-      );
-      adapted.forEach((module, i) => {
-        narrow.set(module, parts[i]!);
-      });
-    }
+    const narrow = adapted.length > 0 ? narrowOf(layer, adapted, x) : [];
     return modules.map(module => {
-      const frozen = linear({ g, layer, module, x });
-      const own = narrow.get(module);
-      if (!own) return frozen;
-      const delta = g.matmul(own, packed.b.get(siteKey(layer, module))!);
-      return g.add(frozen, g.reshape(delta, frozen.shape));
+      const own = narrow[adapted.indexOf(module)];
+      const frozen = linear({ g, layer, module, x, biased: !own || !precision.addsBias });
+      const delta = own && g.matmul(own, packed.b.get(siteKey(layer, module))!, { transA: true });
+      const y = delta ? g.add(frozen, g.reshape(delta, frozen.shape)) : frozen;
+      return ia3?.giving({ layer, module }, y) ?? y;
     });
   };
 }

@@ -59,7 +59,7 @@ export async function measureFloor(
   const graph = manifest.graphs[variantName(variant)]!;
   const { config } = manifest;
   const rows = benchRows({ lengths: new Array(batch).fill(length), adapters: [adapter], config });
-  const feeds = assemble(rows, variant, config);
+  const feeds = assemble(rows, variant, { config });
   const nodes = await profileGraph(await baseFile(store, manifest.name, graph, cacheDir), feeds);
   const alone = { int8: await productAlone('int8'), float32: await productAlone('float32') };
   const peaks = { int8: peakOf(alone.int8), float32: peakOf(alone.float32) };

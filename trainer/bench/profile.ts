@@ -73,9 +73,10 @@ function nodeTimes(events: readonly NodeEvent[]): NodeTime[] {
   });
 }
 
-/** No product here has its first factor transposed, so the length of the sums is that factor's last dimension. */
+/** The first factor of no product here is broadcast, so its size by the result's rows is the length of the sums. */
 function flopsOf({ op_name, input_type_shape, output_type_shape }: NodeEvent['args']): number {
   if (!/^(Fused)?MatMul|^Gemm$/.test(op_name)) return 0;
   const [first, result] = [input_type_shape[0]!, output_type_shape[0]!].map(type => Object.values(type)[0]!);
-  return 2 * result!.reduce((a, b) => a * b, 1) * first!.at(-1)!;
+  const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+  return 2 * size(first!) * result!.at(-1)!;
 }

@@ -37,7 +37,7 @@ const rssMb = () => process.memoryUsage().rss / 2 ** 20;
 
 const sessions = openSessions(1);
 const run = async (graph: string, row: number) =>
-  (await sessions.at(graph)).run(assemble([rows[row]!], variant, config));
+  (await sessions.at(graph)).run(assemble([rows[row]!], variant, { config }));
 const before = rssMb();
 const openMs: number[] = [];
 for (const [row, graph] of bench.graphs.entries()) {

@@ -157,9 +157,10 @@ export const shapeRules: { [Op in OpName]: ShapeRule<Op> } = {
     return [{ dtype: x!.dtype, shape }];
   },
   concat: (inputs, { axis }) => {
-    const sizes = inputs.map(input => input.shape[axis] as number);
+    const sizes = inputs.map(input => input.shape[axis]!);
     const shape: Dim[] = [...inputs[0]!.shape];
-    shape[axis] = sizes.reduce((sum, size) => sum + size, 0);
+    // A sum that is no product stands for itself: R+1.
+    shape[axis] = sum(sizes) ?? sizes.join('+');
     return [{ dtype: inputs[0]!.dtype, shape }];
   },
   split: ([x], { axis, sizes }) => {

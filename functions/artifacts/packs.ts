@@ -1,10 +1,10 @@
 /**
- * How the LoRA tensors of a batch are laid out as graph inputs: sites of one shape in one tensor, so that a run has a
- * handful of inputs whatever the number of layers. Modules that read the same x share one product with their A's, stacked.
- * What emits serving graphs and what feeds them both read this file.
+ * How LoRA tensors lie in memory and enter a graph: sites of one shape in one pack, so that a run has a handful of inputs
+ * whatever the number of layers, and a row is a handful of copies. Modules that read the same x share one product with
+ * their A's, stacked. Adapters in memory, serving graphs and what feeds them all follow this file.
  */
-import { type EncoderConfig, type TargetModule, targetModules } from '../artifacts/manifests.ts';
-import { moduleWidths } from '../artifacts/modules.ts';
+import { type EncoderConfig, type TargetModule, targetModules } from './manifests.ts';
+import { moduleWidths } from './modules.ts';
 
 /** Adapted modules of one layer that read the same x. */
 export interface Group {
@@ -12,7 +12,7 @@ export interface Group {
   modules: TargetModule[];
 }
 
-/** One graph input. Groups of pack `a`: [groups, B, modules * R, width]. Groups of pack `b` have one module each. */
+/** One graph input. Groups of pack `a`: [B, groups, modules * R, width]. Groups of pack `b` have one module each. */
 export interface Pack {
   input: string;
   side: 'a' | 'b';
@@ -22,22 +22,33 @@ export interface Pack {
   groups: Group[];
 }
 
-/** Name of the input with the factors of A packs with so many modules a group: [groups, B, 1, modules * R]. */
+/** Name of the input with the factors of A packs with so many modules a group: [B, groups, modules * R, 1]. */
 export const scaleInput = (pack: Pack) => `${pack.input}_scale`;
 
 const sharedReaders: TargetModule[][] = [['q', 'k', 'v'], ['o'], ['u'], ['d']];
 
 /** What each layer's shared products adapt, in order. */
-export function loraGroups(config: EncoderConfig, modules: readonly TargetModule[]): Group[] {
+function loraGroups({ layers }: EncoderConfig, modules: readonly TargetModule[]): Group[] {
   const shared = sharedReaders
     .map(readers => readers.filter(module => modules.includes(module)))
     .filter(readers => readers.length > 0);
-  return Array.from({ length: config.layers }, (_, layer) =>
+  return Array.from({ length: layers }, (_, layer) =>
     shared.map(readers => ({ layer, modules: readers })),
   ).flat();
 }
 
-export function loraPacks(config: EncoderConfig, modules: readonly TargetModule[]): Pack[] {
+const known = new WeakMap<EncoderConfig, Map<string, readonly Pack[]>>();
+
+export function loraPacks(config: EncoderConfig, modules: readonly TargetModule[]): readonly Pack[] {
+  const ofConfig = known.get(config) ?? new Map<string, readonly Pack[]>();
+  known.set(config, ofConfig);
+  const key = modules.join();
+  const packs = ofConfig.get(key) ?? packed(config, modules);
+  ofConfig.set(key, packs);
+  return packs;
+}
+
+function packed(config: EncoderConfig, modules: readonly TargetModule[]): Pack[] {
   const packs = new Map<string, Pack>();
   const put = (side: 'a' | 'b', width: number, group: Group) => {
     const stacked = group.modules.length;
