@@ -187,12 +187,13 @@ describe('a write without the SDK', () => {
     expect(left).toEqual(new Array(3).fill('put k undefined'));
   });
 
-  it('with a condition is only the business of the SDK, like all else', async () => {
+  it('with a condition, or of more than 64 kB, is only the business of the SDK, like all else', async () => {
     const store = open();
+    await store.put('k', new Uint8Array((1 << 16) + 1));
     await store.put('k', bytes, { absent: true });
     for await (const key of store.list('a')) expect(key).toBe('a/b');
     await store.delete('k');
-    expect(left).toEqual(['put k {"absent":true}', 'list a', 'delete k']);
+    expect(left).toEqual(['put k undefined', 'put k {"absent":true}', 'list a', 'delete k']);
     expect(requests).toEqual([]);
   });
 });
