@@ -66,7 +66,7 @@ const countOf = ({ window, adapter: { manifest } }: Row) =>
 describe.each<[PrecisionName, { numRuns: number; trainedOn: 'fp32' | 'int8'; tolerance: number }]>([
   ['int8', { numRuns: 40, trainedOn: 'int8', tolerance: 5e-3 }],
   ['fp32', { numRuns: 20, trainedOn: 'fp32', tolerance: 1e-4 }],
-  ['int8-block', { numRuns: 10, trainedOn: 'fp32', tolerance: 5e-2 }],
+  ['int8-block', { numRuns: 20, trainedOn: 'fp32', tolerance: 5e-2 }],
 ])('a base in %s', (precision, { numRuns, trainedOn, tolerance }) => {
   let base: TestBase;
   let engine: Engine & { batches: number[]; graphs: string[] };

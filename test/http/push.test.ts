@@ -302,13 +302,16 @@ describe('refused is', () => {
 
   test('a body over the limit, whatever its length says', async () => {
     const app = createApp({ ...world.services, limits: { ...limits, maxAdapterBytes: 1000 } });
-    const large = partsOf(withFile(new Uint8Array(2000)));
-    expect(await refused(() => put(large, { app }))).toMatchObject({
+    // As bytes: the stream that Node 24 makes of a form goes on after it was cancelled.
+    const form = new Response(partsOf(withFile(new Uint8Array(2000))));
+    const large = new Uint8Array(await form.arrayBuffer());
+    const headers = { 'content-type': form.headers.get('content-type')! };
+    expect(await refused(() => put(large, { app, headers }))).toMatchObject({
       status: 413,
       code: 'payload_too_large',
     });
-    const headers = { 'content-length': '10' };
-    expect(await refused(() => put(large, { app, headers }))).toMatchObject({ status: 413 });
+    const short = { ...headers, 'content-length': '10' };
+    expect(await refused(() => put(large, { app, headers: short }))).toMatchObject({ status: 413 });
   });
 
   test('what someone else moved first', async () => {
