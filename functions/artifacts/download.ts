@@ -70,6 +70,7 @@ async function fill(
     return sha256(found.bytes);
   }
   const starts = Array.from({ length: Math.ceil(ref.bytes / partBytes) }, (_, part) => part * partBytes);
+  /** On their way, in their order: no more of a large file is in memory at once. */
   const asked: Promise<Uint8Array[]>[] = [];
   const written: Promise<void>[] = [];
   const ask = (start: number) => {
@@ -82,9 +83,12 @@ async function fill(
     const hash = createHash('sha256');
     // In their order, while those behind them come.
     for (const [index, start] of starts.entries()) {
-      const pieces = await asked[index]!;
+      const pieces = await asked.shift()!;
       if (pieces.length === 0) return undefined;
-      starts.slice(index + partsAtOnce, index + partsAtOnce + 1).forEach(ask);
+      // A disk that is slower than the line holds it up.
+      await written[index - partsAtOnce];
+      const next = starts[index + partsAtOnce];
+      if (next !== undefined) ask(next);
       const writing = writePieces(file, pieces, start);
       writing.catch(() => {});
       written.push(writing);

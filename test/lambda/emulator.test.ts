@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BaseManifest } from '../../functions/artifacts/manifests.ts';
+import { variantName } from '../../functions/engine/variants.ts';
 
 import { openStore } from '../../functions/store/open.ts';
 import type { Store } from '../../functions/store/store.ts';
@@ -146,7 +147,8 @@ describe.skipIf(missing !== undefined)(
 async function bareFunction(folder: string, base: BaseManifest, store: Store): Promise<string> {
   const bare = join(folder, 'bare');
   await mkdir(join(bare, 'base'), { recursive: true });
-  const graph = base.graphs['pooled-mean.qv'] ?? Object.values(base.graphs)[0]!;
+  const graph =
+    base.graphs[variantName({ head: 'pooled', modules: ['q', 'v'], form: 'int8', narrow: false })]!;
   for (const { sha256 } of [graph, base.weights])
     await writeFile(join(bare, 'base', sha256), (await store.get(`bases/${base.name}/${sha256}`))!.bytes);
   const source = `
