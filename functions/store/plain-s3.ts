@@ -6,6 +6,7 @@ import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node
 import * as zlib from 'node:zlib';
 import { AwsV4Signer } from 'aws4fetch';
 import { checkKey } from './key.ts';
+import { receivePart } from './receive.ts';
 import type { Store, StoredObject } from './store.ts';
 
 /** Where the SDK would look for the same in the end. */
@@ -72,14 +73,15 @@ export async function openS3(location: { bucket: string; prefix: string }): Prom
 export function openPlainS3Store(place: Place, { prefix, sdk: open }: PlainOptions): Store {
   const { bucket, bucketUrl } = place;
   const folder = prefix === '' ? '' : `${prefix}/`;
-  const send = sender(place);
+  const sign = signer(place);
+  const send = sender(bucketUrl, sign);
   let opened: Promise<Store> | undefined;
   const sdk = () => {
     opened ??= open();
     return opened;
   };
-  const ask = async ({ key, ...asked }: Asked) =>
-    opened ? undefined : send(`${bucketUrl}/${folder}${checkKey(key)}`, asked);
+  const urlOf = (key: string) => `${bucketUrl}/${folder}${checkKey(key)}`;
+  const ask = async ({ key, ...asked }: Asked) => (opened ? undefined : send(urlOf(key), asked));
 
   /** Undefined where the SDK is to ask again. */
   const read = async (
@@ -111,15 +113,12 @@ export function openPlainS3Store(place: Place, { prefix, sdk: open }: PlainOptio
 
     async *getRange(key, start, end) {
       let at = start;
-      const answer = await ask({ key, headers: { range: `bytes=${start}-${end - 1}` } });
-      try {
-        if (answer?.statusCode === 206)
-          for await (const piece of answer as AsyncIterable<Uint8Array>) {
-            at += piece.length;
-            yield piece;
-          }
-        else answer?.resume();
-      } catch {}
+      if (!opened) {
+        const { url, headers } = await sign(urlOf(key), { headers: { range: `bytes=${start}-${end - 1}` } });
+        const bytes = await receivePart({ url, headers, length: end - start, answerMs, silenceMs });
+        at += bytes.length;
+        if (bytes.length > 0) yield bytes;
+      }
       // From where it broke off.
       if (at < end) yield* (await sdk()).getRange!(key, at, end);
     },
@@ -148,20 +147,36 @@ export function openPlainS3Store(place: Place, { prefix, sdk: open }: PlainOptio
   };
 }
 
-/** Sends a signed request and gives its answer, whose body is still to come; undefined where none came. */
-function sender({ bucket: _, bucketUrl, ...signing }: Place) {
+type Sign = (
+  target: string,
+  request: { method?: 'GET' | 'PUT'; headers?: Record<string, string> },
+) => Promise<{ url: URL; headers: Record<string, string> }>;
+
+function signer({ bucket: _, bucketUrl: __, ...signing }: Place): Sign {
   const cache = new Map<string, ArrayBuffer>();
+  return async (target, { method = 'GET', headers = {} }) => {
+    const { url, ...signed } = await new AwsV4Signer({
+      ...{ ...signing, service: 's3', cache, url: target, method, headers },
+    }).sign();
+    return { url, headers: Object.fromEntries(signed.headers) };
+  };
+}
+
+/** Sends a signed request and gives its answer, whose body is still to come; undefined where none came. */
+function sender(bucketUrl: string, sign: Sign) {
   let transport: Promise<Transport> | undefined;
   return async (
     target: string,
-    { method = 'GET', headers = {}, body }: Omit<Asked, 'key'>,
+    { method = 'GET', headers, body }: Omit<Asked, 'key'>,
   ): Promise<IncomingMessage | undefined> => {
     transport ??= openTransport(bucketUrl);
-    const signer = new AwsV4Signer({ ...signing, service: 's3', cache, url: target, method, headers });
-    const [{ agent, request }, signed] = await Promise.all([transport, signer.sign()]);
+    const [{ agent, request }, signed] = await Promise.all([
+      transport,
+      sign(target, { method, ...(headers && { headers }) }),
+    ]);
     return new Promise(resolve => {
-      const options = { agent, method, headers: Object.fromEntries(signed.headers), timeout: silenceMs };
-      const sent = request(target, options, answer => {
+      const options = { agent, method, headers: signed.headers, timeout: silenceMs };
+      const sent = request(signed.url, options, answer => {
         clearTimeout(timer);
         // A body that breaks off is noticed where it is read.
         answer.on('error', () => {});
@@ -181,7 +196,7 @@ function sender({ bucket: _, bucketUrl, ...signing }: Place) {
 
 interface Transport {
   agent: Agent;
-  request(url: string, options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest;
+  request(url: URL, options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest;
 }
 
 async function openTransport(url: string): Promise<Transport> {

@@ -71,6 +71,8 @@ const sends =
   (status: number, body: Uint8Array | string = '', headers: Record<string, string> = {}): Answer =>
   (_request, response) =>
     response.writeHead(status, { etag: '"e"', ...headers }).end(body);
+const sendsPart = (part: Uint8Array, headers: Record<string, string> = {}) =>
+  sends(206, part, { 'content-length': String(part.length), ...headers });
 const refuses = (status: number, code: string) => sends(status, `<Error><Code>${code}</Code></Error>`);
 const sendsHalf =
   (status: number): Answer =>
@@ -147,9 +149,27 @@ describe('a part of an object without the SDK', () => {
   };
 
   it('is what was asked for', async () => {
-    answer = sends(206, bytes.subarray(2, 5));
+    answer = sendsPart(bytes.subarray(2, 5));
     expect(await part(2, 5)).toBe('345');
     expect(requests.map(({ headers }) => headers.range)).toEqual(['bytes=2-4']);
+    expect(left).toEqual([]);
+  });
+
+  it('comes in pieces of any size, the first of which may end within the head', async () => {
+    const long = Uint8Array.from({ length: 5_000_000 }, (_, i) => (i * i) % 251);
+    const head = `HTTP/1.1 206 Partial Content\r\ncontent-length: ${long.length}\r\n\r\n`;
+    answer = async ({ socket }) => {
+      socket.write(head.slice(0, 20));
+      await new Promise(done => setTimeout(done, 20));
+      socket.write(head.slice(20));
+      for (let at = 0; at < long.length; at += 777_777) {
+        socket.write(long.subarray(at, at + 777_777));
+        await new Promise(setImmediate);
+      }
+    };
+    const pieces: Uint8Array[] = [];
+    for await (const piece of open().getRange!('k', 0, long.length)) pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(long)).toBe(true);
     expect(left).toEqual([]);
   });
 
@@ -160,11 +180,21 @@ describe('a part of an object without the SDK', () => {
   });
 
   it('is wholly left to the SDK where no part of it comes', async () => {
-    for (const given of [breaksOff, refuses(503, 'SlowDown'), sends(200, bytes)]) {
+    const others = [
+      breaksOff,
+      refuses(503, 'SlowDown'),
+      sends(200, bytes),
+      sendsPart(bytes.subarray(1)),
+      // Without a length, so in chunks.
+      sends(206, bytes),
+      sendsPart(bytes, { 'content-encoding': 'gzip' }),
+      sendsPart(bytes, { 'x-long': 'x'.repeat(1 << 14) }),
+    ];
+    for (const given of others) {
       answer = given;
       expect(await part(0, 9)).toBe('123456789');
     }
-    expect(left).toEqual(new Array(3).fill('get k from 0 to 9'));
+    expect(left).toEqual(new Array(others.length).fill('get k from 0 to 9'));
   });
 });
 
