@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type * as z from 'zod';
+import * as z from 'zod/mini';
 import type { FloatTensor } from '../functions/artifacts/adapter.ts';
 import { sha256 } from '../functions/artifacts/digest.ts';
 import { parseDocument } from '../functions/artifacts/document.ts';
@@ -19,15 +19,12 @@ export const runFiles = { manifest: 'run.json', parameters: 'parameters.safetens
 const { 'adapter.safetensors': FileRef } = AdapterFields.shape.files.shape;
 
 /** An adapter's manifest but for what belongs to LoRA and to serving. */
-export const RunManifest = AdapterFields.omit({
-  ...{ lora: true, ia3: true, prompt: true, prefix: true, quantization: true, files: true },
-}).extend({
-  method: MethodSpec,
-  cloze: Cloze.optional(),
-  files: AdapterFields.shape.files.omit({ 'adapter.safetensors': true }).extend({
-    [runFiles.parameters]: FileRef,
+export const RunManifest = z.extend(
+  z.omit(AdapterFields, {
+    ...{ lora: true, ia3: true, prompt: true, prefix: true, quantization: true, files: true },
   }),
-});
+  { method: MethodSpec, cloze: z.optional(Cloze), files: z.object({ [runFiles.parameters]: FileRef }) },
+);
 export type RunManifest = z.infer<typeof RunManifest>;
 
 export interface RunDirectory {

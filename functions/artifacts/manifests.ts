@@ -1,8 +1,8 @@
 /** Schemas of the two manifests (formatVersion 1): what a base is, and what an adapter version is. Data only. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { BaseName, Digest, TaskName } from './names.ts';
 
-const FileRef = z.object({ sha256: Digest, bytes: z.number().int().nonnegative() });
+const FileRef = z.object({ sha256: Digest, bytes: z.int().check(z.nonnegative()) });
 export type FileRef = z.infer<typeof FileRef>;
 
 /** A linear layer of an encoder layer: query, key, value, attention output, FFN up, FFN down. */
@@ -31,7 +31,7 @@ export const Head = z.discriminatedUnion('kind', [
 ]);
 export type Head = z.infer<typeof Head>;
 
-const count = z.number().int().positive();
+const count = z.int().check(z.positive());
 
 /** Fields that few families have are left out elsewhere: the digest of a base covers this. */
 export const EncoderConfig = z.object({
@@ -43,23 +43,25 @@ export const EncoderConfig = z.object({
   vocabularySize: count,
   maxPositions: count,
   /** Position id of the first token: 0 for BERT, padId + 1 for RoBERTa. */
-  positionOffset: z.number().int().nonnegative(),
+  positionOffset: z.int().check(z.nonnegative()),
   /** Rows of the token type table; 0 where there is none. */
-  tokenTypes: z.number().int().nonnegative(),
-  layerNormEpsilon: z.number().positive(),
+  tokenTypes: z.int().check(z.nonnegative()),
+  layerNormEpsilon: z.number().check(z.positive()),
   activation: z.enum(['gelu', 'relu']),
   /** Width of the embedding tables, where it is not the hidden size (ELECTRA). */
-  embeddingSize: count.optional(),
+  embeddingSize: z.optional(count),
   /** Rows of the task type table (ERNIE 3.0), the first of which every token gets. */
-  taskTypes: count.optional(),
+  taskTypes: z.optional(count),
   /** Buckets of distances that attention has a learned bias for (MPNet). */
-  relativeBuckets: count.optional(),
+  relativeBuckets: z.optional(count),
   /** The FFN multiplies its activation with a gate, both from module `u` (ModernBERT). */
-  gated: z.literal(true).optional(),
+  gated: z.optional(z.literal(true)),
   /** Rotary positions: the base of their wavelengths, in layers that see everything and in local ones (ModernBERT). */
-  rotary: z.object({ global: z.number().positive(), local: z.number().positive() }).optional(),
+  rotary: z.optional(
+    z.object({ global: z.number().check(z.positive()), local: z.number().check(z.positive()) }),
+  ),
   /** Layers whose tokens see no farther than `radius` tokens to each side (ModernBERT). */
-  localAttention: z.object({ radius: count, layers: z.array(z.number().int().nonnegative()) }).optional(),
+  localAttention: z.optional(z.object({ radius: count, layers: z.array(z.int().check(z.nonnegative())) })),
 });
 export type EncoderConfig = z.infer<typeof EncoderConfig>;
 
@@ -88,7 +90,7 @@ export const BaseManifest = z.object({
   /** Against float32 on sample texts: cosine of the pooled final hidden state. */
   fidelity: z.object({ cosineMean: z.number(), cosineMin: z.number() }),
   /** What the precision costs in task quality, on example data; missing where it was not measured. */
-  probes: Probes.optional(),
+  probes: z.optional(Probes),
   /** `source` is tokenizer.json; its digest is the tokenizer digest. `compiled` is what is mapped at start. */
   tokenizer: z.object({ source: FileRef, compiled: FileRef }),
   weights: FileRef,
@@ -107,18 +109,18 @@ export const Problem = z.enum(problems);
 export type Problem = z.infer<typeof Problem>;
 
 function distinctModules<Module extends TargetModule>(modules: readonly Module[]) {
-  return z
-    .array(z.enum(modules))
-    .min(1)
-    .refine(given => new Set(given).size === given.length, 'a module is there twice');
+  return z.array(z.enum(modules)).check(
+    z.minLength(1),
+    z.refine(given => new Set(given).size === given.length, 'a module is there twice'),
+  );
 }
 
 export const Metrics = z.record(z.string(), z.number());
 export type Metrics = z.infer<typeof Metrics>;
 
 export const LoraSettings = z.object({
-  rank: z.number().int().min(1).max(64),
-  alpha: z.number().positive(),
+  rank: z.int().check(z.minimum(1), z.maximum(64)),
+  alpha: z.number().check(z.positive()),
   targetModules: distinctModules(targetModules),
 });
 export type LoraSettings = z.infer<typeof LoraSettings>;
@@ -129,14 +131,14 @@ export const Ia3Settings = z.object({ targetModules: distinctModules(ia3Modules)
 export type Ia3Settings = z.infer<typeof Ia3Settings>;
 
 /** Of a prompt or a prefix. */
-export const VirtualSettings = z.object({ tokens: z.number().int().min(1).max(256) });
+export const VirtualSettings = z.object({ tokens: z.int().check(z.minimum(1), z.maximum(256)) });
 
 /** What of the encoder an adapter changes; a manifest has one of these. */
 const methods = {
-  lora: LoraSettings.optional(),
-  ia3: Ia3Settings.optional(),
-  prompt: VirtualSettings.optional(),
-  prefix: VirtualSettings.optional(),
+  lora: z.optional(LoraSettings),
+  ia3: z.optional(Ia3Settings),
+  prompt: z.optional(VirtualSettings),
+  prefix: z.optional(VirtualSettings),
 };
 export const servedMethods = Object.keys(methods) as (keyof typeof methods)[];
 
@@ -144,19 +146,19 @@ export const servedMethods = Object.keys(methods) as (keyof typeof methods)[];
 export const AdapterFields = z.object({
   formatVersion: z.literal(1),
   task: TaskName,
-  problem: Problem.default('single-label'),
+  problem: z._default(Problem, 'single-label'),
   /** Class labels, or IOB2 tags, in the order of the logits; `start` and `end` for question answering; `LABEL_0` for regression. */
-  labels: z.array(z.string()).min(1).max(10_000),
+  labels: z.array(z.string()).check(z.minLength(1), z.maxLength(10_000)),
   base: z.object({ name: BaseName, digest: Digest, tokenizer: Digest }),
   /** Tokens of one window, special tokens counted, and tokens that neighbouring windows share. */
-  maxLength: z.number().int().min(8),
-  stride: z.number().int().nonnegative(),
+  maxLength: z.int().check(z.minimum(8)),
+  stride: z.int().check(z.nonnegative()),
   ...methods,
   head: Head,
   /** Multi-label: the score from which a label counts as given, the best one on dev; left out: 0.5. */
-  threshold: z.number().min(0).max(1).optional(),
+  threshold: z.optional(z.number().check(z.minimum(0), z.maximum(1))),
   /** Classification: whether it learned from pairs of texts; left out: not known. */
-  pair: z.boolean().optional(),
+  pair: z.optional(z.boolean()),
   /** Question answering: whether it learned from questions without an answer, and so may answer "none". */
   unanswerable: z.boolean(),
   quantization: z.enum(['int8', 'float16', 'float32']),
@@ -164,37 +166,39 @@ export const AdapterFields = z.object({
   metrics: z.object({ trained: Metrics, served: Metrics }),
   training: z.object({
     config: z.record(z.string(), z.unknown()),
-    seed: z.number().int(),
+    seed: z.int(),
     engine: z.string(),
     dataset: Digest,
   }),
   files: z.object({ 'adapter.safetensors': FileRef }),
 });
 
-export const AdapterManifest = AdapterFields.refine(
-  fields => servedMethods.filter(method => fields[method] !== undefined).length === 1,
-  { path: ['lora'], error: `exactly one of ${servedMethods.join(', ')} must be there` },
+export const AdapterManifest = AdapterFields.check(
+  z.refine(fields => servedMethods.filter(method => fields[method] !== undefined).length === 1, {
+    path: ['lora'],
+    error: `exactly one of ${servedMethods.join(', ')} must be there`,
+  }),
 );
 export type AdapterManifest = z.infer<typeof AdapterManifest>;
 
 /** A version that answers this share of an alias's requests. */
-export const Canary = z.object({ digest: Digest, percent: z.number().gt(0).lt(100) });
+export const Canary = z.object({ digest: Digest, percent: z.number().check(z.gt(0), z.lt(100)) });
 export type Canary = z.infer<typeof Canary>;
 
 export const Alias = z.object({
   digest: Digest,
-  previous: Digest.nullable(),
+  previous: z.nullable(Digest),
   updatedAt: z.iso.datetime(),
-  canary: Canary.optional(),
+  canary: z.optional(Canary),
   /** A version that is asked as well, whose answers are compared and never sent. */
-  shadow: Digest.optional(),
+  shadow: z.optional(Digest),
 });
 export type Alias = z.infer<typeof Alias>;
 
 export const scopes = ['predict', 'push', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
-const perMinute = z.number().int().positive().nullable();
+const perMinute = z.nullable(z.int().check(z.positive()));
 /** What one key may ask for; null is without a limit of its own. */
 export const Rate = z.object({ requestsPerMinute: perMinute, tokensPerMinute: perMinute });
 export type Rate = z.infer<typeof Rate>;
@@ -203,10 +207,10 @@ export const ApiKeyRecord = z.object({
   tenant: z.string(),
   scopes: z.array(z.enum(scopes)),
   createdAt: z.iso.datetime(),
-  expiresAt: z.iso.datetime().nullable(),
+  expiresAt: z.nullable(z.iso.datetime()),
   /** SHA-256 of the key. Records from before it was kept here have it in their name alone. */
-  hash: Digest.optional(),
+  hash: z.optional(Digest),
   /** Left out: what the server gives to every key. */
-  rate: Rate.optional(),
+  rate: z.optional(Rate),
 });
 export type ApiKeyRecord = z.infer<typeof ApiKeyRecord>;

@@ -1,20 +1,25 @@
 /** Names that reach store keys, and adapter references. Nothing becomes part of a key without passing here. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { VeneerError } from '../error.ts';
 
 const namePattern = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
-const name = (what: string) =>
-  z
-    .string()
-    .regex(new RegExp(`^${namePattern}$`), `${what}: 1 to 63 lower-case letters, digits and inner dashes`);
+/** A pattern and what is said of a text that does not match: for schemas, also for those of the HTTP surface that are documented. */
+export type TextRule = readonly [pattern: RegExp, message: string];
 
-export const TenantName = name('a tenant name');
-export const AdapterName = name('an adapter name');
-export const AliasName = name('an alias');
-export const BaseName = name('a base name');
-export const Digest = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest has 64 lower-case hexadecimal digits');
+const nameRule = (what: string): TextRule => [
+  new RegExp(`^${namePattern}$`),
+  `${what}: 1 to 63 lower-case letters, digits and inner dashes`,
+];
+export const adapterNameRule = nameRule('an adapter name');
+export const aliasNameRule = nameRule('an alias');
+
+export const matching = (rule: TextRule) => z.string().check(z.regex(...rule));
+
+export const TenantName = matching(nameRule('a tenant name'));
+export const AdapterName = matching(adapterNameRule);
+export const AliasName = matching(aliasNameRule);
+export const BaseName = matching(nameRule('a base name'));
+export const Digest = matching([/^[0-9a-f]{64}$/, 'a SHA-256 digest has 64 lower-case hexadecimal digits']);
 
 export const tasks = ['classification', 'sequence-labeling', 'question-answering'] as const;
 export const TaskName = z.enum(tasks);

@@ -4,19 +4,21 @@
  * `tenants/<tenant>/batch-files/<upload>/`, named by the upload they came in.
  */
 import { randomBytes } from 'node:crypto';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { canonicalJson, sha256 } from '../artifacts/digest.ts';
 import { parseDocument, parseName } from '../artifacts/document.ts';
-import { AdapterName, Digest, TaskName, TenantName } from '../artifacts/names.ts';
+import { AdapterName, Digest, matching, TaskName, TenantName, type TextRule } from '../artifacts/names.ts';
 import { VeneerError } from '../error.ts';
 import type { Store } from '../store/store.ts';
 
-export const BatchId = z
-  .string()
-  .regex(/^batch-[0-9a-f]{32}$/, 'a batch id is batch- and 32 hexadecimal digits');
-const UploadId = z.string().regex(/^[0-9a-f]{24}$/, 'an upload id has 24 hexadecimal digits');
+export const batchIdRule: TextRule = [
+  /^batch-[0-9a-f]{32}$/,
+  'a batch id is batch- and 32 hexadecimal digits',
+];
+const BatchId = matching(batchIdRule);
+const UploadId = matching([/^[0-9a-f]{24}$/, 'an upload id has 24 hexadecimal digits']);
 
-const count = z.int().nonnegative();
+const count = z.int().check(z.nonnegative());
 const time = z.iso.datetime();
 
 export const states = ['waiting', 'running', 'completed', 'cancelled', 'failed'] as const;
@@ -32,16 +34,16 @@ export const Batch = z.object({
   fingerprint: Digest,
   upload: UploadId,
   /** Lines of each part. */
-  parts: z.array(count).min(1),
+  parts: z.array(count).check(z.minLength(1)),
   state: z.enum(states),
   /** Why it failed. */
-  error: z.string().nullable(),
+  error: z.nullable(z.string()),
   done: z.object({ parts: count, succeeded: count, failed: count, tokens: count, windows: count }),
   createdAt: time,
-  startedAt: time.nullable(),
-  endedAt: time.nullable(),
+  startedAt: z.nullable(time),
+  endedAt: z.nullable(time),
   /** Who works on it, and until when others keep away. */
-  lease: z.object({ owner: z.string(), until: time }).nullable(),
+  lease: z.nullable(z.object({ owner: z.string(), until: time })),
 });
 export type Batch = z.infer<typeof Batch>;
 

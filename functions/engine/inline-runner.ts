@@ -1,9 +1,9 @@
 /** Runs batches in the calling thread: for hosts with one request at a time, where a second thread would only wait. */
 import { buffersOf, type GraphPaths, type Runner } from './runner.ts';
-import { openSessions, prepareRuntime } from './session.ts';
+import { openSessions, prepareRuntime, type SessionOptions } from './session.ts';
 
-export function inlineRunner(graphPath: GraphPaths, threads: number): Runner {
-  const sessions = openSessions(threads);
+export function inlineRunner(graphPath: GraphPaths, options: SessionOptions): Runner {
+  const sessions = openSessions(options);
   const session = async (graph: string) => {
     const path = graphPath(graph);
     prepareRuntime();

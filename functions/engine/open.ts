@@ -20,12 +20,15 @@ export interface EngineOptions {
 const maxTokens = 256;
 const maxRows = 64;
 const maxWaitingRows = 4096;
+/** Of a process that starts with a request waiting: one that answers more than a few has its weights packed. */
+const unpackedRuns = 32;
 
 export function openEngine({ base, graphPath, workers, observer }: EngineOptions): Engine {
   disableRuntimeTelemetry();
+  const inline = { threads: 1, ...(base.precision === 'int8' ? { unpackedRuns } : {}) };
   return batchingEngine({
     base,
-    startRunner: () => (workers === 0 ? inlineRunner(graphPath, 1) : workerRunner(graphPath)),
+    startRunner: () => (workers === 0 ? inlineRunner(graphPath, inline) : workerRunner(graphPath)),
     runners: Math.max(1, workers),
     depth: workers === 0 ? 1 : 2,
     limits: { maxTokens, maxRows },

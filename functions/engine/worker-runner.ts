@@ -1,12 +1,17 @@
 /** Runs batches in a worker thread, so that the event loop of the server stays free. */
-import { Worker } from 'node:worker_threads';
+import { createRequire } from 'node:module';
+import type * as WorkerThreads from 'node:worker_threads';
 import { packageFile } from '../package-file.ts';
 import { buffersOf, type GraphPaths, type Logits, type Runner } from './runner.ts';
 import type { WorkerAnswer, WorkerRequest } from './worker.ts';
 
+// A start that computes in its own thread does not load it.
+const loadThreads = (): typeof WorkerThreads => createRequire(import.meta.url)('node:worker_threads');
+
 type Answer = Exclude<WorkerAnswer['answer'], { error: string }>;
 
-export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker: Worker } {
+export function workerRunner(graphPath: GraphPaths): Runner & { readonly worker: WorkerThreads.Worker } {
+  const { Worker } = loadThreads();
   const worker = new Worker(packageFile('dist/functions/engine/worker.js'));
   let alive = true;
   const pending = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();

@@ -17,7 +17,7 @@ export interface WorkerAnswer {
 }
 
 const port = parentPort!;
-const sessions = openSessions(1);
+const sessions = openSessions({ threads: 1 });
 
 port.on('message', async ({ id, path, feeds }: WorkerRequest) => {
   const reply = (answer: WorkerAnswer['answer'], transfer: ArrayBuffer[] = []) =>

@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { deleteAdapter } from '../artifacts/deletion.ts';
 import { describeAdapter, listAdapters } from '../artifacts/listing.ts';
 import { Problem } from '../artifacts/manifests.ts';
-import { AdapterName, tasks } from '../artifacts/names.ts';
+import { adapterNameRule, tasks } from '../artifacts/names.ts';
 import type { RequestEnv } from './context.ts';
 import { answer, keyProblems, needsKey, problems } from './responses.ts';
 import type { Services } from './services.ts';
@@ -60,7 +60,7 @@ const describeRoute = createRoute({
   path: '/v1/adapters/{name}',
   tags: ['adapters'],
   security: needsKey,
-  request: { params: z.object({ name: AdapterName }) },
+  request: { params: z.object({ name: z.string().regex(...adapterNameRule) }) },
   responses: {
     ...answer('Its versions, in the order of their digests, and its aliases.', Adapter),
     ...problems(...keyProblems, 'not_found', 'invalid_request', 'digest_mismatch', 'invalid_artifact'),
@@ -78,7 +78,7 @@ const deleteRoute = createRoute({
   description:
     'Needs the scope push. Afterwards the adapter is like one that never was; what was loaded answers for a few seconds more.',
   security: needsKey,
-  request: { params: z.object({ name: AdapterName }) },
+  request: { params: z.object({ name: z.string().regex(...adapterNameRule) }) },
   responses: {
     ...answer('The versions and aliases that are gone.', Deleted),
     ...problems(...keyProblems, 'not_found', 'invalid_request'),

@@ -1,7 +1,7 @@
 /** What /v1/batches takes and answers, as the OpenAPI document shows it. */
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
 import { tasks } from '../artifacts/names.ts';
-import { BatchId, states } from '../batches/document.ts';
+import { batchIdRule, states } from '../batches/document.ts';
 import type { BatchLimits } from '../batches/limits.ts';
 import { adapterReference, answer, keyProblems, needsKey, problems } from './responses.ts';
 
@@ -38,7 +38,7 @@ export const BatchAnswer = z
 export type BatchAnswer = z.infer<typeof BatchAnswer>;
 
 export const jsonl = 'application/jsonl';
-const idInPath = z.object({ id: BatchId });
+const idInPath = z.object({ id: z.string().regex(...batchIdRule) });
 const maxListed = 100;
 
 export function createBatchRoute({ maxLines, maxBodyBytes, maxLineBytes, maxOpen }: BatchLimits) {

@@ -2,7 +2,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { parseDocument } from '../artifacts/document.ts';
 import { AdapterManifest } from '../artifacts/manifests.ts';
-import { AdapterName, AliasName } from '../artifacts/names.ts';
+import { adapterNameRule, aliasNameRule } from '../artifacts/names.ts';
 import { parseMinMetric } from '../gates.ts';
 import { publish } from '../publish.ts';
 import type { RequestEnv } from './context.ts';
@@ -32,7 +32,11 @@ const MinMetric = z
   });
 
 export const Query = z.object({
-  alias: AliasName.optional().openapi({ description: 'Alias that shall point to it. Left out: live.' }),
+  alias: z
+    .string()
+    .regex(...aliasNameRule)
+    .optional()
+    .openapi({ description: 'Alias that shall point to it. Left out: live.' }),
   minMetric: z
     .union([MinMetric.transform(each => [each]), z.array(MinMetric).max(20)])
     .optional()
@@ -77,7 +81,7 @@ const route = createRoute({
   description: 'Needs the scope push. Pushing the same bytes again changes nothing.',
   security: needsKey,
   request: {
-    params: z.object({ name: AdapterName }),
+    params: z.object({ name: z.string().regex(...adapterNameRule) }),
     query: Query,
     headers: Headers,
     body: { required: true, content: { 'multipart/form-data': { schema: Files } } },

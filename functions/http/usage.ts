@@ -1,6 +1,6 @@
 /** GET /v1/usage: what the tenant used in a month, by adapter. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { Month, monthOf } from '../usage/document.ts';
+import { monthOf, monthRule } from '../usage/document.ts';
 import type { RequestEnv } from './context.ts';
 import { answer, keyProblems, needsKey, problems } from './responses.ts';
 import type { Services } from './services.ts';
@@ -27,7 +27,11 @@ const route = createRoute({
   security: needsKey,
   request: {
     query: z.object({
-      month: Month.optional().openapi({ description: 'This month, if left out.', example: '2027-12' }),
+      month: z
+        .string()
+        .regex(...monthRule)
+        .optional()
+        .openapi({ description: 'This month, if left out.', example: '2027-12' }),
     }),
   },
   responses: {

@@ -4,7 +4,7 @@
  * about 6 USD a million), a read for what is refused, and at most some ten changes a second of one key's bucket.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { canonicalJson } from '../artifacts/digest.ts';
 import { parseDocument } from '../artifacts/document.ts';
 import { VeneerError } from '../error.ts';

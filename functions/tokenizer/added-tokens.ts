@@ -2,10 +2,10 @@
  * Added tokens: texts such as "[SEP]" or "<mask>" that are one token wherever they are written, found before the text
  * is normalized (or after, where the token says so) and before the model sees it, as the Rust library does.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 export const AddedToken = z.strictObject({
-  id: z.number().int().nonnegative(),
+  id: z.int().check(z.nonnegative()),
   content: z.string(),
   single_word: z.boolean(),
   lstrip: z.boolean(),

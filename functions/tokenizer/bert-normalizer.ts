@@ -2,7 +2,7 @@
  * BertNormalizer: clean text, spaces around ideographs, canonical decomposition without accents, lower case. What
  * becomes of each character is worked out at compile time into one cell of a table.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Text } from './draft.ts';
 import type { SectionReader } from './format.ts';
 import { codePoints, readPointTable, writePointTable } from './point-table.ts';
@@ -14,7 +14,7 @@ const Spec = z.strictObject({
   type: z.literal('BertNormalizer'),
   clean_text: z.boolean(),
   handle_chinese_chars: z.boolean(),
-  strip_accents: z.boolean().nullable(),
+  strip_accents: z.nullable(z.boolean()),
   lowercase: z.boolean(),
 });
 

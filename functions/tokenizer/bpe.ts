@@ -2,7 +2,7 @@
  * Byte-pair encoding: a word starts as its single characters, and of all neighbours that have a merge those with the
  * earliest are joined, leftmost first, until none is left.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { bpePieces } from './bpe-pieces.ts';
 import { byteLetters } from './byte-level.ts';
 import type { Text } from './draft.ts';
@@ -15,16 +15,16 @@ import { readMerges, Symbols } from './symbols.ts';
 import { readTrie, stringsOf, trieValue, writeTrie } from './trie.ts';
 import { WordCache } from './word-cache.ts';
 
-const Unknown = z.looseObject({ unk_token: z.string().nullish() });
+const Unknown = z.looseObject({ unk_token: z.nullish(z.string()) });
 const Spec = z.strictObject({
   type: z.literal('BPE'),
-  dropout: z.literal(0).nullish(),
-  unk_token: z.string().nullish(),
-  continuing_subword_prefix: z.literal('').nullish(),
-  end_of_word_suffix: z.literal('').nullish(),
-  fuse_unk: z.boolean().nullish(),
-  byte_fallback: z.literal(false).nullish(),
-  ignore_merges: z.boolean().nullish(),
+  dropout: z.nullish(z.literal(0)),
+  unk_token: z.nullish(z.string()),
+  continuing_subword_prefix: z.nullish(z.literal('')),
+  end_of_word_suffix: z.nullish(z.literal('')),
+  fuse_unk: z.nullish(z.boolean()),
+  byte_fallback: z.nullish(z.literal(false)),
+  ignore_merges: z.nullish(z.boolean()),
   vocab: Vocabulary,
   merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])),
 });

@@ -2,7 +2,7 @@
  * ByteLevel: a space in front, GPT-2's words, and every byte of their UTF-8 written as a letter (a space as \u0120), so
  * that a vocabulary of 256 letters and their merges can write every text.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { Draft } from './draft.ts';
 import { openWords, writeWordClasses } from './gpt2-words.ts';
 import { parseSpec } from './spec.ts';
@@ -13,7 +13,7 @@ export const ByteLevel = z.strictObject({
   type: z.literal('ByteLevel'),
   add_prefix_space: z.boolean(),
   trim_offsets: z.boolean(),
-  use_regex: z.boolean().default(true),
+  use_regex: z._default(z.boolean(), true),
 });
 
 interface Config {

@@ -2,7 +2,7 @@
  * Turns a Hugging Face tokenizer.json into bytes that are mapped at start instead of parsed. Its truncation, padding
  * and decoder are left out: windows are cut and padded by the tasks, and nothing is decoded.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { VeneerError } from '../error.ts';
 import { AddedToken } from './added-tokens.ts';
 import { pack, type Section, type SectionWriter } from './format.ts';
@@ -16,15 +16,15 @@ const Part = z.looseObject({ type: z.string() });
 type Part = z.infer<typeof Part>;
 
 const TokenizerJson = z.strictObject({
-  version: z.literal('1.0').optional(),
+  version: z.optional(z.literal('1.0')),
   truncation: z.unknown(),
-  padding: z.looseObject({ pad_id: z.number().int().nonnegative() }).nullish(),
-  added_tokens: z.array(AddedToken).default([]),
-  normalizer: Part.nullish(),
-  pre_tokenizer: Part.nullish(),
-  post_processor: Part.nullish(),
+  padding: z.nullish(z.looseObject({ pad_id: z.int().check(z.nonnegative()) })),
+  added_tokens: z._default(z.array(AddedToken), []),
+  normalizer: z.nullish(Part),
+  pre_tokenizer: z.nullish(Part),
+  post_processor: z.nullish(Part),
   decoder: z.unknown(),
-  model: z.preprocess(typed, Part),
+  model: z.pipe(z.transform(typed), Part),
 });
 
 /** Older files name no type of model; the Rust library goes by the fields, in this order. */

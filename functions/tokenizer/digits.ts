@@ -1,5 +1,5 @@
 /** Digits: a number is a word of its own, as a run of digits or digit by digit. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { codePoints, readPointTable, writePointTable } from './point-table.ts';
 import { parseSpec } from './spec.ts';
 import type { Rewrite, StageType } from './stage.ts';

@@ -1,15 +1,15 @@
 /** Metaspace: a visible mark for each space, one in front of the text, and words that begin at each mark. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Rewrite, StageType } from './stage.ts';
 
 const Spec = z.strictObject({
   type: z.literal('Metaspace'),
-  replacement: z.string().refine(text => [...text].length === 1, 'one character'),
-  add_prefix_space: z.boolean().nullish(),
-  prepend_scheme: z.enum(['first', 'never', 'always']).default('always'),
-  split: z.boolean().nullish(),
-  str_rep: z.string().nullish(),
+  replacement: z.string().check(z.refine(text => [...text].length === 1, 'one character')),
+  add_prefix_space: z.nullish(z.boolean()),
+  prepend_scheme: z._default(z.enum(['first', 'never', 'always']), 'always'),
+  split: z.nullish(z.boolean()),
+  str_rep: z.nullish(z.string()),
 });
 
 interface Config {

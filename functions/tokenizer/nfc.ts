@@ -2,7 +2,7 @@
  * NFC: canonical decomposition, order and composition, with the places that the Rust library gives to what it composed
  * (the first character's) and reordered (that of the n-th for the n-th).
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { Changes } from './changes.ts';
 import type { Text } from './draft.ts';
 import { type PairTable, pairValue, readPairTable, writePairTable } from './pair-table.ts';

@@ -2,7 +2,7 @@
  * Precompiled: SentencePiece's character map. The Rust library applies it to whole grapheme clusters under six UTF-8
  * bytes first and then to single characters, always by the shortest matching key; so do we, oddities included.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { Changes } from './changes.ts';
 import type { Text } from './draft.ts';
 import { graphemeEnd } from './graphemes.ts';

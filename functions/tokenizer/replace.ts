@@ -1,13 +1,13 @@
 /** Replace: a literal text, or a run of one character (` {2,}`), becomes another text. Other expressions are refused. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Rewrite, StageType } from './stage.ts';
 
 const Spec = z.strictObject({
   type: z.literal('Replace'),
   pattern: z.union([
-    z.strictObject({ String: z.string().min(1) }),
-    z.strictObject({ Regex: z.string().min(1) }),
+    z.strictObject({ String: z.string().check(z.minLength(1)) }),
+    z.strictObject({ Regex: z.string().check(z.minLength(1)) }),
   ]),
   content: z.string(),
 });

@@ -1,5 +1,5 @@
 /** How a post-processor frames one text and a pair, and whether it trims offsets. Placing tokens is windows.ts. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { ByteLevel } from './byte-level.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { TemplatePiece } from './tokenizer.ts';
@@ -11,14 +11,14 @@ export interface Framing {
   trim?: { keepFirst: boolean };
 }
 
-const typeId = z.number().int().nonnegative();
+const typeId = z.int().check(z.nonnegative());
 const Piece = z.union([
   z.strictObject({ Sequence: z.strictObject({ id: z.enum(['A', 'B']), type_id: typeId }) }),
   z.strictObject({ SpecialToken: z.strictObject({ id: z.string(), type_id: typeId }) }),
 ]);
 const Special = z.strictObject({
   id: z.string(),
-  ids: z.array(z.number().int()),
+  ids: z.array(z.int()),
   tokens: z.array(z.string()),
 });
 const Template = z.strictObject({
@@ -28,7 +28,7 @@ const Template = z.strictObject({
   special_tokens: z.record(z.string(), Special),
 });
 
-const Token = z.tuple([z.string(), z.number().int().nonnegative()]);
+const Token = z.tuple([z.string(), z.int().check(z.nonnegative())]);
 const Bert = z.strictObject({ type: z.literal('BertProcessing'), sep: Token, cls: Token });
 const Roberta = z.strictObject({
   type: z.literal('RobertaProcessing'),

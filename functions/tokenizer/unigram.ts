@@ -1,5 +1,5 @@
 /** Unigram: of all ways to cut a word into pieces, the one with the highest sum of scores (Viterbi, float64). */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { SectionReader } from './format.ts';
 import { parseSpec, unsupported } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
@@ -10,9 +10,9 @@ const unknownPenalty = 10;
 
 const Spec = z.strictObject({
   type: z.literal('Unigram'),
-  unk_id: z.number().int().nonnegative(),
-  byte_fallback: z.literal(false).optional(),
-  vocab: z.array(z.tuple([z.string(), z.number()])).min(1),
+  unk_id: z.int().check(z.nonnegative()),
+  byte_fallback: z.optional(z.literal(false)),
+  vocab: z.array(z.tuple([z.string(), z.number()])).check(z.minLength(1)),
 });
 
 interface Config {

@@ -1,5 +1,5 @@
 /** WhitespaceSplit: words are what stands between white space. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { codePoints, readPointTable, writePointTable } from './point-table.ts';
 import { parseSpec } from './spec.ts';
 import type { Rewrite, StageType } from './stage.ts';

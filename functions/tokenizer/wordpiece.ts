@@ -1,5 +1,5 @@
 /** WordPiece: the longest piece that a word starts with, then the longest that continues it, or unknown as a whole. */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { SectionReader } from './format.ts';
 import { parseSpec, unsupported, Vocabulary } from './spec.ts';
 import type { Model, ModelType } from './stage.ts';
@@ -9,7 +9,7 @@ const Spec = z.strictObject({
   type: z.literal('WordPiece'),
   unk_token: z.string(),
   continuing_subword_prefix: z.string(),
-  max_input_chars_per_word: z.number().int().nonnegative(),
+  max_input_chars_per_word: z.int().check(z.nonnegative()),
   vocab: Vocabulary,
 });
 

@@ -3,13 +3,13 @@
  * with all that the process counted so far. Only its writer replaces it, so nothing is lost and nothing counted twice,
  * whichever writes fail or are repeated; a month is the sum of its objects.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { canonicalJson } from '../artifacts/digest.ts';
 import { parseDocument, parseName } from '../artifacts/document.ts';
-import { AdapterName, TenantName } from '../artifacts/names.ts';
+import { AdapterName, matching, TenantName, type TextRule } from '../artifacts/names.ts';
 import type { Store } from '../store/store.ts';
 
-const count = z.int().nonnegative();
+const count = z.int().check(z.nonnegative());
 const Counts = z.object({
   /** Requests, or lines of a batch, that were answered. */
   requests: count,
@@ -19,9 +19,10 @@ const Counts = z.object({
 });
 export type Counts = z.infer<typeof Counts>;
 
-export const Month = z.string().regex(/^\d{4}-(?:0[1-9]|1[0-2])$/, 'a month is written as 2027-12');
+export const monthRule: TextRule = [/^\d{4}-(?:0[1-9]|1[0-2])$/, 'a month is written as 2027-12'];
+export const Month = matching(monthRule);
 /** A process, or a compaction. */
-const Writer = z.string().regex(/^[a-z0-9]{1,64}$/, 'a writer has lower-case letters and digits');
+const Writer = matching([/^[a-z0-9]{1,64}$/, 'a writer has lower-case letters and digits']);
 
 export const UsageDocument = z.object({
   formatVersion: z.literal(1),

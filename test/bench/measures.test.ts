@@ -46,7 +46,7 @@ describe('an adapter merged into the weights', () => {
       const variant: Variant = { head: 'pooled', modules: [], form: 'int8', narrow: false };
       const merge = { store, manifest, adapters: [adapter], variant: 'pooled.none' };
       const [path] = await writeMerged({ ...merge, folder: await mkdtemp(join(folder, 'tenants-')) });
-      const sessions = openSessions(1);
+      const sessions = openSessions({ threads: 1 });
       const feeds = assemble(rowOf(bare), variant, manifest);
       const merged = (await (await sessions.at(path!)).run(feeds)).data.slice(0, 4);
       await sessions.close();

@@ -88,7 +88,7 @@ export function countingEngine(
     limits,
     maxWaitingRows: 4096,
     startRunner() {
-      const runner = inlineRunner(graphPath, 1);
+      const runner = inlineRunner(graphPath, { threads: 1 });
       return {
         ...runner,
         run(graph, feeds) {

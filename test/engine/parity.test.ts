@@ -112,7 +112,7 @@ describe('other precisions', () => {
     async (_name, head) => {
       const { manifest, graphPath } = bases.get('int8')!;
       const rows = rowsOf(specOf(head, 'qv', 'int8'));
-      const runner = inlineRunner(graphPath, 1);
+      const runner = inlineRunner(graphPath, { threads: 1 });
       const variant = { head: headKind(head), modules: smallestSet(['q', 'v']), form: 'int8' as const };
       const run = async (row: Row, narrow: boolean) => {
         const feeds = assemble([row], { ...variant, narrow }, manifest);

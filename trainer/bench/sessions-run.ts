@@ -35,7 +35,7 @@ const rows = benchRows({ lengths: bench.graphs.map(() => bench.length), adapters
 const variant = { head: 'pooled', modules: [], form: 'int8', narrow: bench.narrow } as const;
 const rssMb = () => process.memoryUsage().rss / 2 ** 20;
 
-const sessions = openSessions(1);
+const sessions = openSessions({ threads: 1 });
 const run = async (graph: string, row: number) =>
   (await sessions.at(graph)).run(assemble([rows[row]!], variant, { config }));
 const before = rssMb();

@@ -1,5 +1,6 @@
 /** Options of `train` that say what is trained, and from where it goes on. */
 import { type Command, Option } from 'commander';
+import * as z from 'zod';
 import {
   type TargetModule,
   TargetModule as TargetModuleSchema,
@@ -21,7 +22,7 @@ export interface MethodOptions extends MethodFlags {
 
 function parseModules(text: string): TargetModule[] {
   const names = [...new Set(text.split(',').map(name => name.trim()))];
-  const parsed = TargetModuleSchema.array().min(1).safeParse(names);
+  const parsed = z.array(TargetModuleSchema).min(1).safeParse(names);
   if (!parsed.success)
     throw new VeneerError(
       'usage',

@@ -10,9 +10,9 @@ import { type Site, siteOf, sitesOf } from './frozen.ts';
 import type { Merge, Method } from './method.ts';
 
 /** Runs of before it was served do not say the modules. */
-export const Ia3Spec = Ia3Settings.extend({
+export const Ia3Spec = z.object({
   name: z.literal('ia3'),
-  targetModules: Ia3Settings.shape.targetModules.default(['k', 'v', 'd']),
+  targetModules: z._default(Ia3Settings.shape.targetModules, ['k', 'v', 'd']),
 });
 export type Ia3Spec = z.infer<typeof Ia3Spec>;
 

@@ -11,7 +11,7 @@ import { frozenLinear, type Site, siteOf, sitesOf } from './frozen.ts';
 import type { AdaptArguments, Method, MethodFlags, Seams } from './method.ts';
 
 /** Rank, alpha and target modules as a served adapter's manifest has them. */
-export const LoraSpec = LoraSettings.extend({ name: z.literal('lora') });
+export const LoraSpec = z.object({ ...LoraSettings.shape, name: z.literal('lora') });
 export type LoraSpec = z.infer<typeof LoraSpec>;
 type Scaled = Omit<LoraSpec, 'name'>;
 

@@ -10,7 +10,7 @@ import { VeneerError } from '../../functions/error.ts';
 import type { Method } from './method.ts';
 import { unmerged } from './unmerged.ts';
 
-export const PrefixSpec = VirtualSettings.extend({ name: z.literal('prefix') });
+export const PrefixSpec = z.object({ ...VirtualSettings.shape, name: z.literal('prefix') });
 export type PrefixSpec = z.infer<typeof PrefixSpec>;
 
 /** @throws VeneerError `usage` naming a family whose attention has no place for a prefix. */

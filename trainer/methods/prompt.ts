@@ -13,7 +13,7 @@ import { tableRows } from '../table-rows.ts';
 import type { Method } from './method.ts';
 import { unmerged } from './unmerged.ts';
 
-export const PromptSpec = VirtualSettings.extend({ name: z.literal('prompt') });
+export const PromptSpec = z.object({ ...VirtualSettings.shape, name: z.literal('prompt') });
 export type PromptSpec = z.infer<typeof PromptSpec>;
 
 /** Embedded words [B, S, width] with vectors [K, width] in the places, counted through the batch, that `prompt_places` says. */
