@@ -29,9 +29,24 @@ interface Connection {
 export function openLoad({ hostname, port }: URL): Load {
   const all: Connection[] = [];
   const free: Connection[] = [];
+  /** Of all connections: what arrives is read before the next does, and leaves no garbage to collect. */
+  const memory = Buffer.alloc(1 << 16);
+
+  const receive = (connection: Connection, bytes: number): boolean => {
+    connection.received += memory.toString('latin1', 0, bytes);
+    if (!isWhole(connection.received)) return true;
+    const { received, waiting } = connection;
+    connection.received = '';
+    connection.waiting = undefined;
+    free.push(connection);
+    if (received.startsWith('HTTP/1.1 200 ')) waiting?.resolve();
+    else waiting?.reject(new Error(`the server answered ${received.slice(0, 200)}`));
+    return true;
+  };
 
   const open = (): Connection => {
-    const socket = connect(Number(port), hostname).setNoDelay().setEncoding('latin1');
+    const onread = { buffer: memory, callback: (bytes: number) => receive(connection, bytes) };
+    const socket = connect({ host: hostname, port: Number(port), onread }).setNoDelay();
     const connection: Connection = { socket, received: '', waiting: undefined };
     all.push(connection);
     const fail = (error: Error) => connection.waiting?.reject(error);
@@ -39,16 +54,6 @@ export function openLoad({ hostname, port }: URL): Load {
       // The server ends what has been idle for long.
       if (free.includes(connection)) free.splice(free.indexOf(connection), 1);
       fail(new Error('the server closed the connection'));
-    });
-    socket.on('data', (piece: string) => {
-      connection.received += piece;
-      if (!isWhole(connection.received)) return;
-      const { received, waiting } = connection;
-      connection.received = '';
-      connection.waiting = undefined;
-      free.push(connection);
-      if (received.startsWith('HTTP/1.1 200 ')) waiting?.resolve();
-      else waiting?.reject(new Error(`the server answered ${received.slice(0, 200)}`));
     });
     return connection;
   };
