@@ -8,7 +8,6 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { sha256 } from '../artifacts/digest.ts';
 import { VeneerError } from '../error.ts';
 import { checkKey, checkPrefix, isKey } from './key.ts';
-import { withLock } from './lock.ts';
 import type { Store, StoredObject } from './store.ts';
 
 export function openDirectoryStore(path: string): Store {
@@ -46,7 +45,7 @@ export function openDirectoryStore(path: string): Store {
               throw codeOf(error) === 'EEXIST' ? conflict : error;
             });
           } else {
-            await withLock(lockOf(target), async () => {
+            await locked(target, async () => {
               if (condition && (await read(target))?.etag !== condition.etag) throw conflict;
               await rename(temporary, target);
             });
@@ -67,7 +66,7 @@ export function openDirectoryStore(path: string): Store {
     async delete(key) {
       const target = fileOf(key);
       await translated(key, async () => {
-        if (await read(target)) await withLock(lockOf(target), () => rm(target, { force: true }));
+        if (await read(target)) await locked(target, () => rm(target, { force: true }));
       });
     },
   };
@@ -100,8 +99,10 @@ export function openDirectoryStore(path: string): Store {
   }
 }
 
-function lockOf(file: string): string {
-  return join(dirname(file), `.lock-${sha256(basename(file)).slice(0, 16)}`);
+/** Loaded by the first writer: whoever only reads, as a start does, needs no lock. */
+async function locked<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const { withLock } = await import('./lock.ts');
+  return withLock(join(dirname(file), `.lock-${sha256(basename(file)).slice(0, 16)}`), work);
 }
 
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
