@@ -55,6 +55,7 @@ it('opens a directory without loading the AWS SDK', () => {
     console.log(JSON.stringify(entry.imports));`;
   const answer = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   const imports: { path: string; kind: string }[] = JSON.parse(answer);
-  expect(imports.filter(({ kind }) => kind === 'dynamic-import')).toHaveLength(1);
+  const later = imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => path);
+  expect(later.sort()).toEqual([expect.stringMatching(/\/lock-/), expect.stringMatching(/\/plain-s3-/)]);
   expect(imports.some(({ path }) => path.startsWith('@aws-sdk'))).toBe(false);
 });

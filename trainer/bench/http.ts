@@ -66,8 +66,6 @@ function latency(sorted: readonly number[]): string {
 }
 
 export async function benchHttp(): Promise<void> {
-  // A request that leaves late because this process collects its garbage would count as one that the server answers late.
-  setFlagsFromString('--heap-growing-percent=700');
   const { store, manifest } = await openBenchBase();
   const { tenant, name } = await publishBenchAdapter(store, manifest);
 
@@ -90,6 +88,8 @@ export async function benchHttp(): Promise<void> {
     }),
   );
   await base.engine.close();
+  // From here on it is the load: a request that leaves late because its garbage is collected would count as answered late.
+  setFlagsFromString('--heap-growing-percent=700');
 
   const { key } = await createKey(store, { tenant, scopes: ['predict'], expiresAt: null });
   const server = await startServerProcess({ store: store.url, base: manifest.name, workers });
