@@ -21,7 +21,7 @@ const maxTokens = 256;
 const maxRows = 64;
 const maxWaitingRows = 4096;
 /** Of a process that starts with a request waiting: one that answers more than a few has its weights packed. */
-const unpackedRuns = 32;
+export const unpackedRuns = 32;
 
 export function openEngine({ base, graphPath, workers, observer }: EngineOptions): Engine {
   disableRuntimeTelemetry();
