@@ -149,16 +149,15 @@ export function openPlainS3Store(place: Place, { prefix, sdk: open }: PlainOptio
 
 type Sign = (
   target: string,
-  request: { method?: 'GET' | 'PUT'; headers?: Record<string, string> },
+  request: { method?: 'GET' | 'PUT'; headers: Record<string, string> },
 ) => Promise<{ url: URL; headers: Record<string, string> }>;
 
 function signer({ bucket: _, bucketUrl: __, ...signing }: Place): Sign {
   const cache = new Map<string, ArrayBuffer>();
-  return async (target, { method = 'GET', headers = {} }) => {
-    const { url, ...signed } = await new AwsV4Signer({
-      ...{ ...signing, service: 's3', cache, url: target, method, headers },
-    }).sign();
-    return { url, headers: Object.fromEntries(signed.headers) };
+  return async (target, { method = 'GET', headers }) => {
+    const request = { url: target, method, headers };
+    const signed = await new AwsV4Signer({ ...signing, service: 's3', cache, ...request }).sign();
+    return { url: signed.url, headers: Object.fromEntries(signed.headers) };
   };
 }
 
@@ -167,13 +166,10 @@ function sender(bucketUrl: string, sign: Sign) {
   let transport: Promise<Transport> | undefined;
   return async (
     target: string,
-    { method = 'GET', headers, body }: Omit<Asked, 'key'>,
+    { method = 'GET', headers = {}, body }: Omit<Asked, 'key'>,
   ): Promise<IncomingMessage | undefined> => {
     transport ??= openTransport(bucketUrl);
-    const [{ agent, request }, signed] = await Promise.all([
-      transport,
-      sign(target, { method, ...(headers && { headers }) }),
-    ]);
+    const [{ agent, request }, signed] = await Promise.all([transport, sign(target, { method, headers })]);
     return new Promise(resolve => {
       const options = { agent, method, headers: signed.headers, timeout: silenceMs };
       const sent = request(signed.url, options, answer => {

@@ -25,7 +25,6 @@ export async function receivePart({ url, headers, length, answerMs, silenceMs }:
   const memory = Buffer.allocUnsafeSlow(maxHeadBytes + length + 1);
   let filled = 0;
   let bodyAt: number | undefined;
-  const body = () => (bodyAt === undefined ? new Uint8Array() : memory.subarray(bodyAt, filled));
   const connect = await connector(url);
   return new Promise(resolve => {
     const room = () => memory.subarray(filled, filled + readBytes);
@@ -48,8 +47,9 @@ export async function receivePart({ url, headers, length, answerMs, silenceMs }:
     socket.on('error', () => {}); // ends with `close`, too
     socket.on('close', () => {
       clearTimeout(timer);
-      if (bodyAt !== undefined) filled = Math.min(filled, bodyAt + length);
-      resolve(body());
+      resolve(
+        bodyAt === undefined ? new Uint8Array() : memory.subarray(bodyAt, Math.min(filled, bodyAt + length)),
+      );
     });
     const lines = Object.entries({ ...headers, host: url.host, connection: 'close' });
     socket.write(

@@ -62,7 +62,7 @@ describe.skipIf(!certificate)('a part over TLS', () => {
       seen.push({ range: headers.range, name: (socket as tls.TLSSocket).servername });
       response.writeHead(206, { 'content-length': content.length }).end(content);
     });
-    await new Promise<void>(done => server.listen(0, 'localhost', done));
+    await new Promise<void>(done => server.listen(0, '127.0.0.1', done));
   });
   afterAll(async () => {
     tls.connect = connect;
