@@ -19,6 +19,7 @@ const entries = [
   'functions/client.ts',
   'functions/engine/worker.ts',
   'infra/cost.ts',
+  'infra/package-server.ts',
 ].filter(entry => existsSync(entry));
 
 // Chunk names carry a hash, so old ones pile up until a fresh build.

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { createAdaptorServer } from '@hono/node-server';
 import { startBatchWorker } from '../batches/worker.ts';
 import { VeneerError } from '../error.ts';
+import { heapGrowth } from '../heap-growth.ts';
 import { openMetrics } from '../metrics.ts';
 import { createApp } from './app.ts';
 import { onlyBase } from './base-name.ts';
@@ -13,12 +14,6 @@ import { closeOnSignal, defaultDrainMs, openDrain } from './drain.ts';
 import { logError } from './log.ts';
 import { metricsApp } from './metrics.ts';
 import { openServices, type ServicesOptions } from './services.ts';
-
-/**
- * V8 lets a heap as small as this server's double before it collects all of it: under load every other second, for 20 ms
- * in which answers wait. Fourfold is what it lets large heaps grow.
- */
-const heapGrowingPercent = 300;
 
 interface Address {
   host: string;
@@ -77,7 +72,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const url = await listen(server, options);
     const metricsUrl = metricsServer && (await listen(metricsServer, metricsAddress));
     services.base().catch(error => logError(error));
-    setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
+    setFlagsFromString(heapGrowth.ofServer);
     return { url, metricsUrl, close, closeOnSignal: () => closeOnSignal(close) };
   } catch (error) {
     await close();

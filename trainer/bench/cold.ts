@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageFunction } from '../../infra/package.ts';
+import { packageServer } from '../../infra/package.ts';
 import { publishBenchAdapter } from './adapter.ts';
 import { openBenchBase } from './base.ts';
 import { median } from './child.ts';
@@ -33,18 +33,19 @@ export async function benchCold(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'veneer-cold-'));
   try {
     const task = join(folder, 'task');
-    // Packaged as what is deployed, for this machine.
-    await packageFunction({
+    // Packaged as a server is, for this machine.
+    await packageServer({
       ...{ root: process.cwd(), outdir: task, platform: process.platform, architecture: process.arch },
-      entries: { 'cold-run': 'trainer/bench/cold-run.ts' },
+      entry: 'trainer/bench/cold-run.ts',
     });
-    const outfile = join(task, 'dist/cold-run.js');
+    const outfile = join(task, 'server.js');
     const empty: number[] = [];
     const cold: number[] = [];
     const stages: Record<string, number[]> = {};
     for (let round = 0; round <= rounds; round++) {
       const bare = await timed(['-e', '0']);
       const full = await timed([outfile, store.url, manifest.name, tenant, name, folder]);
+      // It fetched the base and left V8's code cache.
       if (round === 0) continue;
       empty.push(bare.ms);
       cold.push(full.ms);
