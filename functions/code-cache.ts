@@ -49,14 +49,17 @@ function readCache(cacheFile: string, source: string): Buffer | undefined {
 
 /** Written aside and renamed: a process that starts meanwhile reads the one or the other. */
 function writeCache(cacheFile: string, source: string, script: Script): void {
-  const cache = compiled(script);
   const mine = `${cacheFile}.${process.pid}`;
   try {
-    writeFileSync(mine, Buffer.concat([digestOf(source, cache), cache]), { flag: 'wx' });
-    renameSync(mine, cacheFile);
+    const cache = compiled(script);
+    try {
+      writeFileSync(mine, Buffer.concat([digestOf(source, cache), cache]), { flag: 'wx' });
+      renameSync(mine, cacheFile);
+    } finally {
+      rmSync(mine, { force: true });
+    }
   } catch {
     // A folder that only its owner writes is a good place for a server. It starts without.
-    rmSync(mine, { force: true });
   }
 }
 
