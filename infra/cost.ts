@@ -1,5 +1,5 @@
 /** `npm run cost -- --requests 1000000 --tenants 500`: what a month costs, three ways. The formula is in cost-model.ts. */
-import { parseArgs } from 'node:util';
+import { fail, readArguments } from './arguments.ts';
 import { costs, type Load } from './cost-model.ts';
 import { prices } from './prices.ts';
 
@@ -16,32 +16,23 @@ const defaults = {
   peak: '10',
 };
 
-function fail(message: string): never {
-  process.stderr.write(
-    `error: ${message} (options: ${Object.keys(defaults)
-      .map(name => `--${name}`)
-      .join(' ')})\n`,
-  );
-  process.exit(2);
-}
+const usage = `options: ${Object.keys(defaults)
+  .map(name => `--${name}`)
+  .join(' ')}`;
 
 function readLoad(): Load {
   const options = Object.fromEntries(
     Object.entries(defaults).map(([name, value]) => [name, { type: 'string' as const, default: value }]),
   );
-  let values: Record<string, unknown>;
-  try {
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    fail((error as Error).message);
-  }
+  const values: Record<string, unknown> = readArguments({ options }, usage).values;
   const number = (name: keyof typeof defaults) => {
     const value = Number(values[name]);
-    if (!(value > 0 && Number.isFinite(value))) fail(`--${name} ${values[name]}: write a number over 0`);
+    if (!(value > 0 && Number.isFinite(value)))
+      fail(`--${name} ${values[name]}: write a number over 0`, usage);
     return value;
   };
   const { architecture } = values;
-  if (architecture !== 'arm64' && architecture !== 'x86_64') fail('--architecture is arm64 or x86_64');
+  if (architecture !== 'arm64' && architecture !== 'x86_64') fail('--architecture is arm64 or x86_64', usage);
   const tenants = number('tenants');
   return {
     requests: number('requests'),

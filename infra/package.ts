@@ -2,6 +2,7 @@
  * What is deployed, as a folder that needs nothing else: bundles and the onnxruntime files of exactly one platform. SST, `npm run
  * package`, the tests and `npm run bench -- cold` make it here, so that what is measured is what is deployed.
  */
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
@@ -45,7 +46,7 @@ export async function packageFunction(options: FunctionOptions): Promise<Package
   const { outdir, base } = options;
   await rm(outdir, { recursive: true, force: true });
   const metafile = await bundle(options, {
-    entryPoints: entryPoints(functionEntries),
+    entryPoints: functionEntries,
     // Keeps what is imported lazily, such as the S3 client, out of the start.
     splitting: true,
     format: 'esm',
@@ -70,25 +71,18 @@ export async function packageFunction(options: FunctionOptions): Promise<Package
 export async function packageServer(options: ServerOptions): Promise<PackagedFile[]> {
   const { outdir, entry = 'functions/server.ts' } = options;
   await rm(outdir, { recursive: true, force: true });
-  const commonJs: BuildOptions = {
+  const metafile = await bundle(options, {
+    entryPoints: {
+      server: 'functions/code-cache.ts',
+      'dist/main': entry,
+      'dist/worker': 'functions/engine/worker.ts',
+    },
+    outdir,
     format: 'cjs',
     // Else what is imported lazily would go through the loader of ES modules, which takes 4 ms to be there.
     supported: { 'dynamic-import': false },
     banner: { js: "const importMetaUrl=require('node:url').pathToFileURL(__filename).href;" },
     define: { 'import.meta.url': 'importMetaUrl' },
-  };
-  const metafile = await bundle(options, {
-    ...commonJs,
-    entryPoints: entryPoints({ main: entry, worker: 'functions/engine/worker.ts' }),
-  });
-  await bundle(options, {
-    ...commonJs,
-    stdin: {
-      contents: `import { runBundle } from './functions/code-cache.ts'; runBundle(__dirname + '/dist/main.js');`,
-      resolveDir: options.root,
-    },
-    outdir: undefined,
-    outfile: join(outdir, 'server.js'),
   });
   await writeFile(join(outdir, 'package.json'), '{"type":"commonjs"}\n');
   // Where the engine looks for it; it is bundled beside the other, for onnxruntime to be there once.
@@ -100,10 +94,7 @@ export async function packageServer(options: ServerOptions): Promise<PackagedFil
   return filesOf(outdir);
 }
 
-const entryPoints = (entries: Readonly<Record<string, string>>) =>
-  Object.entries(entries).map(([out, file]) => ({ in: file, out }));
-
-/** To `dist/` of the package. */
+/** To `dist/` of the package unless told otherwise. */
 async function bundle(
   { root, outdir, platform = 'linux', architecture }: PackageOptions,
   options: BuildOptions,
@@ -139,13 +130,19 @@ async function copyPages({ root, outdir }: PackageOptions): Promise<void> {
     await cp(installed(root, `swagger-ui-dist/${file}`), join(outdir, 'node_modules/swagger-ui-dist', file));
 }
 
+type Target = Pick<PackageOptions, 'root' | 'platform' | 'architecture'>;
+
+const onnxRuntime = (root: string) => dirname(installed(root, 'onnxruntime-node/package.json'));
+const binariesFor = ({ platform = 'linux', architecture }: Target) =>
+  `bin/napi-v6/${platform}/${architecture}`;
+
+/** Whether onnxruntime-node brings what this platform and processor need. */
+export const hasRuntime = (target: Target) => existsSync(join(onnxRuntime(target.root), binariesFor(target)));
+
 /** To where `../bin/...` leads from the bundle that binds it, as from the file of onnxruntime's own package. */
-async function copyRuntime(
-  { root, platform = 'linux', architecture }: PackageOptions,
-  { outputs }: Metafile,
-): Promise<void> {
-  const binaries = `bin/napi-v6/${platform}/${architecture}`;
-  const onnxRuntime = dirname(installed(root, 'onnxruntime-node/package.json'));
+async function copyRuntime(options: PackageOptions, { outputs }: Metafile): Promise<void> {
+  const { root } = options;
+  const binaries = binariesFor(options);
   const targets = Object.entries(outputs)
     .filter(([, { inputs }]) =>
       Object.keys(inputs).some(input => input.endsWith('onnxruntime-node/dist/binding.js')),
@@ -153,7 +150,7 @@ async function copyRuntime(
     .map(([output]) => join(root, dirname(output), '..', binaries));
   for (const target of new Set(targets)) {
     await mkdir(target, { recursive: true });
-    await cp(join(onnxRuntime, binaries), target, { recursive: true });
+    await cp(join(onnxRuntime(root), binaries), target, { recursive: true });
   }
 }
 
