@@ -24,7 +24,10 @@ const { architecture } = values;
 if (!hasRuntime({ root, platform, architecture }))
   fail(`onnxruntime-node has nothing for ${platform} on ${architecture}`, usage);
 // It is emptied before it is filled.
-const present = await readdir(outdir).catch(() => []);
+const present = await readdir(outdir).catch((error: NodeJS.ErrnoException) => {
+  if (error.code === 'ENOENT') return [];
+  fail(`${outdir} cannot be read as a folder: ${error.code}`, usage);
+});
 if (present.length > 0 && !existsSync(join(outdir, 'dist/main.js')))
   fail(`${outdir} holds other files than a packaged server's`, usage);
 const files = await packageServer({ root, outdir, platform, architecture });

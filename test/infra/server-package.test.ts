@@ -142,6 +142,15 @@ describe('npm run package', () => {
     expect((await stat(join(outdir, 'dist/main.js'))).size).toBeGreaterThan(300_000);
   });
 
+  it('leaves a file that is in its place', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, 'kept');
+    const { status, stderr } = run(file);
+    expect([status, stderr.split('\n').length]).toEqual([2, 2]);
+    expect(stderr).toContain('cannot be read as a folder: ENOTDIR');
+    expect(await readFile(file, 'utf8')).toBe('kept');
+  });
+
   it.each([
     ['no folder', [], 'name one folder'],
     ['two folders', ['a', 'b'], 'name one folder'],
